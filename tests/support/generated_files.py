@@ -3,7 +3,7 @@
 import csv
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -115,9 +115,6 @@ _COLUMNS = {
         ),
     ),
 }
-_DATES = {"born", "died", "day", "end_day"}
-_NUMBERS = {"number", "low", "high", "quantity"}
-_WHOLES = {"born_year", "born_month", "days_supply", "refills"}
 _HEAD = """title = "{name}"
 controller = "c"
 kind = "{kind}"
@@ -273,11 +270,8 @@ class Written:
 def write(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
     """The files of a delivery."""
     folder.mkdir(parents=True)
-    writers: Mapping[str, Callable[..., Written]] = {"delimited": _delimited, "parquet": _delimited}
-    fhir = {"r4": "R4", "stu3": "STU3", "r5": "R5"}
-    if source in fhir:
-        return _fhir(world, fhir[source], source, delivery, folder, random)
-    return writers.get(source, _cdm)(world, source, delivery, folder, random)
+    writer = {"delimited": _delimited, "parquet": _delimited, "cdm53": _cdm, "cdm54": _cdm}.get(source, _fhir)
+    return writer(world, source, delivery, folder, random)
 
 
 def _delimited(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
@@ -357,10 +351,10 @@ def _moment(day: str, clock: str, moment: Moment | None) -> Row:
     return {day: moment.day.isoformat()[:said] if said else moment.day, clock: moment.clock}
 
 
-def _fhir(world: World, version: str, source: str, delivery: int, folder: Path, random: Random) -> Written:
+def _fhir(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
     """Lines in any order; a version that another has replaced may come as late as the last delivery."""
     written = Written()
-    writer = FhirWriter(version, random, lambda person: spaced(nhs_number(source, person), random))
+    writer = FhirWriter(source.upper(), random, lambda person: spaced(nhs_number(source, person), random))
     lines = []
     for (_, key), several in world.by_key().items():
         dating = ("times", "numbers", "both")[key % 3]
@@ -378,9 +372,6 @@ def _fhir(world: World, version: str, source: str, delivery: int, folder: Path, 
 
 def _snake(kind: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
-
-
-_NAMES_OF_5_3 = {"admitted_from_concept_id": "admitting_source_concept_id"}
 
 
 def _cdm(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
@@ -410,8 +401,6 @@ def _cdm(world: World, source: str, delivery: int, folder: Path, random: Random)
         place.mkdir()
     for table, several in tables.items():
         names = list(dict.fromkeys(name for row in several for name in row))
-        if source == "cdm53":
-            names = [_NAMES_OF_5_3.get(name, name) for name in names]
         if form == "csv":
             with (place / f"{table}.csv").open("w", newline="") as file:
                 out = csv.writer(file)

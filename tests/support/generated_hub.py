@@ -97,13 +97,11 @@ class GeneratedHub:
 
     def rows(self) -> Mapping[str, Rows]:
         """Source -> table -> rows of the release, persons by their year of birth and visits by their start."""
-        connection = release(self.rooms)
+        connection, built = release(self.rooms), self.rooms.archive.release()
         fetched = {
             name: connection.execute(f"FROM {name}").fetch_arrow_table().to_pylist()
             for name in CDM
-            if name in self.rooms.archive.release().tables
-            and name not in {"cdm_source", "metadata"}
-            and self.rooms.archive.files(self.rooms.archive.release(), name)
+            if name not in {"cdm_source", "metadata"} and self.rooms.archive.files(built, name)
         }
         by_rule = {rule.number: rule.source for rule in self.facts.rules}
         persons = {row["person_id"]: row for row in fetched["person"]}

@@ -220,6 +220,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         records = connection.execute(
             "SELECT row_extract, count(*), sum(hash(i)) FROM identities AS i GROUP BY 1 ORDER BY 1"
         ).fetchall()
+    extracts = rooms.vault.extracts()
     return {
         "releases": [
             {
@@ -250,9 +251,7 @@ def outcome(folder: Path) -> dict[str, Any]:
             if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
         },
         "files": sorted(
-            str(path.relative_to(store))
-            for path in store.rglob("*")
-            if not _is_kept_tokens(path, rooms.vault.extracts())
+            str(path.relative_to(store)) for path in store.rglob("*") if not _is_kept_tokens(path, extracts)
         ),
         "exported": _exported(folder / EXPORTED),
     }

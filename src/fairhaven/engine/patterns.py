@@ -285,9 +285,7 @@ class _Pattern:
             return None
         ranges, category = self._escaped_characters()
         if category:
-            self.written.append(
-                _class((), (category,)) if "i" not in self._flags else _class(self._folded(category), (category,))
-            )
+            self.written.append(_class(self._folded(category), (category,)))
             return _Part(size=_OF_A_CATEGORY)
         self._write(*ranges)
         return _Part()
@@ -319,6 +317,8 @@ class _Pattern:
 
     def _folded(self, category: str) -> _Ranges:
         """What letters are beside themselves where case is ignored; a category that has case is read in two ways."""
+        if "i" not in self._flags:
+            return ()
         if category == "\\p{L}":
             return ((0x345, 0x345),)  # The iota below, a mark that is an iota's other case.
         if category[3] in "LM":
@@ -338,7 +338,7 @@ class _Pattern:
             members, category = self._member()
             if category:
                 categories.append(category)
-                members = self._folded(category) if "i" in self._flags else ()
+                members = self._folded(category)
             size += _OF_A_CATEGORY if category else 1
             if self._is_next("-") and not self._text.startswith("-]", self._at):
                 self._at += 1

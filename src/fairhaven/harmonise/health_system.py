@@ -120,7 +120,7 @@ def _fits(code: ir.StringValue, column: str) -> ir.StringValue:
 
     Cut, Ile-de-France would be a state of two letters and 01607-1728 another place.
     """
-    longest = next(field.length for field in CDM["location"].fields if field.name == column) or 0
+    longest = CDM["location"][column].length or 0
     plain = (code.length() > longest).ifelse(code.re_replace(r"[\s-]", ""), code)
     return (plain.length() > longest).ifelse(ibis.null("string"), plain)
 

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 LONGEST_SHIFT = 36_525
 """Days that a delivered number may move a date, a century: one day beyond the calendar ends the whole build."""
 _OLDEST = 130
-_PARTS = {"Y": "^([0-9]{4})(-00){0,2}$", "M": "^([0-9]{4}-[0-9]{1,2})(-00)?$"}
+_YEAR, _MONTH = "^([0-9]{4})(-00){0,2}$", "^([0-9]{4}-[0-9]{1,2})(-00)?$"
 """Text of a date of which only the year or the month is known, and in the first group what of it is."""
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
@@ -52,10 +52,10 @@ def first_and_last(value: ir.Value) -> tuple[ir.Value, ir.Value]:
     if not value.type().is_string():
         return day, day
     text = value.strip()
-    year, month = (text.re_extract(form, 1).nullif("") for form in _PARTS.values())
-    first = ibis.coalesce(day, as_type(month + "-01", "date"), as_type(year + "-01-01", "date"))
-    months = ibis.interval(months=1)
-    last = ((as_type(month + "-01", "date") + months) - ibis.interval(days=1)).cast("date")
+    year, month = (text.re_extract(form, 1).nullif("") for form in (_YEAR, _MONTH))
+    begun = as_type(month + "-01", "date")
+    first = ibis.coalesce(day, begun, as_type(year + "-01-01", "date"))
+    last = ((begun + ibis.interval(months=1)) - ibis.interval(days=1)).cast("date")
     return first, ibis.coalesce(day, last, as_type(year + "-12-31", "date"))
 
 

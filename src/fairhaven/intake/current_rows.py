@@ -261,6 +261,14 @@ def wholes_of(source: Source, table: str, having: Mapping[str, Sequence[Extract]
     return having.get(WHOLES.get(table, ""), ()) if source.format is Format.FHIR else ()
 
 
+def unread_of(
+    engine: Engine, records: DeliveryRecords, source: Source, table: str, having: Mapping[str, Sequence[Extract]]
+) -> ir.Table | None:
+    """`unread_rows` of a table; of parts those of their wholes."""
+    wholes = wholes_of(source, table, having)
+    return unread_rows(engine, records, wholes or having[table], WHOLES[table] if wholes else table)
+
+
 def deleted_patients(
     engine: Engine, records: DeliveryRecords, source: Source, having: Mapping[str, Sequence[Extract]]
 ) -> ir.Table | None:
@@ -308,21 +316,23 @@ def current(
     births: ir.Table | None = None,
     precision: str = "month",
     hears_quarantine: bool = True,
+    only: str = "",
 ) -> Mapping[str, ir.Table]:
     """See `service.Intake.current`.
 
     Args:
         hears_quarantine: a row whose key has a newer one in quarantine does not count.
+        only: the one table that is wanted; empty for all.
     """
     having = tables_of(in_force(source, records.extracts(source.name)))
     deleted = deleted_patients(engine, records, source, having)
     found = {}
     for table, extracts in having.items():
+        if only not in ("", table):
+            continue
         rows = landed(engine, records, extracts, table)
         wholes = wholes_of(source, table, having)
-        unread = None
-        if hears_quarantine:
-            unread = unread_rows(engine, records, wholes or extracts, WHOLES[table] if wholes else table)
+        unread = unread_of(engine, records, source, table, having) if hears_quarantine else None
         kept = not_taken_back(rows, deleted)
         rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=kept, unread=unread)
         rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
-from fairhaven.kernel.files import announce_folder, clear_torn, sync, write_json
+from fairhaven.kernel.files import announce_folder, clear_torn, stamp_of, sync, write_json
 from fairhaven.kernel.listing import listed
 from fairhaven.ledger import content_hashes
 
@@ -252,8 +252,7 @@ class DeliveryRecords:
 
     def _record(self, path: Path, form: type[T]) -> T:
         """Raises FileNotFoundError where there is none."""
-        stat = path.stat()
-        seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        seen = stamp_of(path)
         before = self._read.get(path)
         if before is None or before[0] != seen:
             before = self._read[path] = seen, read_record(path, form)

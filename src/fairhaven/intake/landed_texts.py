@@ -138,10 +138,13 @@ class LandedTexts:
             f"CASE WHEN {test} THEN {self._withheld(table, column)} ELSE {identifier(column)} END AS {identifier(column)}"
             for column, test in changed.items()
         )
-        # The file says only what the rows themselves say.
-        replaced += ", NULL::VARCHAR AS patient_ref" if BELONGING in table.digests else ""
+        order = ""
+        if BELONGING in table.digests:
+            # The file says only what the rows themselves say, in the order in which they were.
+            replaced += ", NULL::VARCHAR AS patient_ref"
+            order = " ORDER BY row_line"
         target = table.path.with_suffix(".screened")
-        write_parquet(connection, f"SELECT * REPLACE ({replaced}) FROM {table.relation}", target)
+        write_parquet(connection, f"SELECT * REPLACE ({replaced}) FROM {table.relation}{order}", target)
         target.replace(table.path)
         return dict(zip(changed, found, strict=True))
 
@@ -217,7 +220,7 @@ class _Landed:
             return rows
         return (
             f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
-            f"LEFT JOIN owners ON owners.named = l.{BELONGING} ORDER BY row_line)"
+            f"LEFT JOIN owners ON owners.named = l.{BELONGING})"
         )
 
     @property

@@ -180,9 +180,9 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
         )
     quarantined = _quarantined_opt_outs(records, source, carrying)
     received_on = max(records.delivery(extract.delivery).received_on for extract in carrying)
-    rows = current(engine, records, source, excluded=None)[rule.table]
+    rows = current(engine, records, source, excluded=None, only=rule.table)[rule.table]
     if unread_rows(engine, records, carrying, rule.table) is not None:
-        every = current(engine, records, source, excluded=None, hears_quarantine=False)[rule.table]
+        every = current(engine, records, source, excluded=None, hears_quarantine=False, only=rule.table)[rule.table]
         rows = ibis.union(
             rows.filter(~rows[rule.column].isin(list(rule.opted_out)).fill_null(False)),
             every.filter(every[rule.column].isin(list(rule.opted_out))),

@@ -10,7 +10,6 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import file
 from fairhaven.intake import current_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
-from fairhaven.intake.fhir.views import WHOLES
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, QuarantineReason, Source
 from fairhaven.kernel.errors import NotAllowedNow, Refused
@@ -49,16 +48,16 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
             rows = current_rows.landed(engine, records, counting, table)
             rows = rows.select(*current_rows.counted_columns(source, table, rows))
             wholes = current_rows.wholes_of(source, table, tables_in_force)
-            unread = current_rows.unread_rows(engine, records, wholes or counting, WHOLES[table] if wholes else table)
+            unread = current_rows.unread_of(engine, records, source, table, tables_in_force)
             kept = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes, unread=unread))
-            if unread is not None:
-                before = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes))
-                outdated = engine.count(before) - engine.count(kept)
             if deleted is None:
                 counts = kept.aggregate(last=kept.count(), now=kept.count(where=~kept.row_withdrawn))
                 ((last, now),) = (row.values() for row in engine.fetch(counts).to_pylist())
             else:
                 last, now = engine.count(kept), engine.count(current_rows.not_taken_back(kept, deleted))
+            if unread is not None:
+                before = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes))
+                outdated = engine.count(before) - last
         found.append(
             RowFlow(
                 source=source.name,

@@ -132,9 +132,8 @@ class LinkColumns:
 def link_columns(source: Source, table: str) -> LinkColumns:
     """Of a table of a source as it is declared."""
     links = links_of(source) if source.format is not Format.OMOP else ()
-    called = dict.fromkeys(link.its for link in links if link.to == table)
     return LinkColumns(
-        named={its: f"{_NAMED}_{place}" for place, its in enumerate(called)},
+        named={its: f"{_NAMED}_{place}" for place, its in enumerate(_called_by(links, table))},
         belonging=any(link.table == table for link in links),
     )
 
@@ -186,10 +185,14 @@ def text_of(table: str, columns: Sequence[str], values: Sequence[str]) -> str:
     return SEPARATOR.join(["row", table, *columns, *values])
 
 
+def _called_by(links: Sequence[RowLink], table: str) -> Iterable[tuple[str, ...]]:
+    """The columns of a table by which others refer to it, in the one order in which they are numbered."""
+    return dict.fromkeys(link.its for link in links if link.to == table)
+
+
 def texts_of_names(links: Sequence[RowLink], table: str) -> str:
     """SQL, a list: what a row of *table* is called by; with NULL where it lacks a value."""
-    called = dict.fromkeys(link.its for link in links if link.to == table)
-    return _list(_text(table, its, its) for its in called)
+    return _list(_text(table, its, its) for its in _called_by(links, table))
 
 
 def texts_of_links(links: Sequence[RowLink], table: str) -> str:

@@ -99,7 +99,7 @@ class Vault:
         Raises:
             NotFound: an extract has no records here, so a linkage would silently lose its patients.
         """
-        wanted = self._here(self.extracts() if extracts is None else extracts)
+        wanted = self._here(extracts)
         return pa.concat_tables([IDENTITY_SCHEMA.empty_table(), *(self._read_identity(extract) for extract in wanted)])
 
     def not_indexed(self, extracts: Collection[int]) -> list[int]:
@@ -184,10 +184,9 @@ class Vault:
             extracts: numbers of the extracts whose records are meant; None for all.
             keeps: whether it may be written; the caller holds the lock of the deliveries then.
         """
-        self._check_plain()
         stamp = pseudonym(key, "tokens", code_of_tokens())
         parts, missing = [KnownIdentifiers.none()], []
-        for extract in self._here(self.extracts() if extracts is None else extracts):
+        for extract in self._here(extracts):
             kept = self._kept_tokens(extract, f"{stamp} {self._mark(extract)}", source)
             parts.append(kept) if kept else missing.append(extract)
         if missing:
@@ -302,11 +301,11 @@ class Vault:
             else:
                 file.unlink()
 
-    def _here(self, extracts: Collection[int]) -> list[int]:
-        """The extracts in order. Raises NotFound where one has no records here, Invalid where something else stands in their place."""
+    def _here(self, extracts: Collection[int] | None) -> list[int]:
+        """The extracts in order, all for None. Raises NotFound where one has no records here, Invalid where something else stands in their place."""
         self._check_plain()
         here = self.extracts()
-        wanted = sorted(set(extracts))
+        wanted = sorted(here if extracts is None else set(extracts))
         if missing := [extract for extract in wanted if extract not in here]:
             numbers = ", ".join(str(extract) for extract in missing)
             raise NotFound(

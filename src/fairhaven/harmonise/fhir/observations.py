@@ -1,6 +1,6 @@
 """Observation and its components, and reports without observations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -46,12 +46,10 @@ INTERPRETATION = {
 """v3-ObservationInterpretation to SNOMED CT qualifiers."""
 
 _YES, _NO = "373066001", "373067005"
-_MEANINGS = ("v3-ObservationInterpretation", "v2-0078", "ObservationInterpretation", "0078")
-_YES_OR_NO = ("v2-0136", "0136")
-MEANT: Mapping[str, Mapping[str, str]] = {
-    **dict.fromkeys(_MEANINGS, INTERPRETATION),
-    **{vocabulary: {"Y": _YES, "N": _NO} for vocabulary in _YES_OR_NO},
-}
+MEANT: Sequence[tuple[Sequence[str], Mapping[str, str]]] = (
+    (("v3-ObservationInterpretation", "v2-0078", "ObservationInterpretation", "0078"), INTERPRETATION),
+    (("v2-0136", "0136"), {"Y": _YES, "N": _NO}),
+)
 """Code systems of HL7 (as `code_systems` names them) that OMOP has no vocabulary of -> a value's code -> SNOMED CT."""
 
 
@@ -152,8 +150,8 @@ def _value(table: ir.Table) -> dict[str, ir.Value]:
     means = chosen(table["interpretation_code"], INTERPRETATION)
     meant = ibis.coalesce(
         *(
-            (table["value_vocabulary_id"] == vocabulary).ifelse(chosen(table["value_code"], codes), ibis.null("string"))
-            for vocabulary, codes in MEANT.items()
+            table["value_vocabulary_id"].isin(systems).ifelse(chosen(table["value_code"], known), ibis.null("string"))
+            for systems, known in MEANT
         )
     )
     code = ibis.coalesce(meant, table["value_code"], _worded(flag, _YES, _NO), table["value_word"])
