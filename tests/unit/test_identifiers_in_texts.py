@@ -78,6 +78,11 @@ NUMBER_SPELLINGS = [
     "999%30000018",
     "\\u0039\\u0039\\u0039 000 0018",
     "999\\x30000018",
+    "&amp;amp;#57;99 000 0018",
+    "caf%E9 %39%39%39 000 0018",
+    "%2539%2539%2539 000 0018",
+    "&#65305;&#65305;&#xFF19; 000 0018",
+    '999<span class="n">000</span>0018',
 ]
 NAME_SPELLINGS = [
     *(
@@ -152,6 +157,17 @@ NAME_SPELLINGS = [
         "FH100 AN",
         "Jurgen Muller",
         "J. A. Smith",
+    ),
+    *(
+        "j_smith@nhs.net",
+        "Mrs A B C Okafor",
+        "Mrs. C. J. A. Okafor",
+        '<td class="n">Mary</td><td class="n">Okafor</td>',
+        '<td class="n">Okafor</td>',
+        "<given value='Mary'/><family value='Okafor'/>",
+        "name=Jos%E9%20Price",
+        '{"family":"Okafor","use":"official","given":["Mary"]}',
+        '{\\"family\\":\\"Okafor\\", \\"use\\": \\"old\\", \\"given\\":[\\"Mary\\"]}',
     ),
 ]
 """What a stranger would try: names, postcodes and addresses, and words by which somebody logs in."""
@@ -255,7 +271,19 @@ def test_common_words_codes_and_what_belongs_to_nobody_stay(
             "Dr Green's drops",
         ),
         *("827241000000103", "4804211000001109", "H33zz", "XaBVJ", "1290031003", "999000001", "40 mg", "12 high doses"),
-        *("smithy", "Type O", "by HELLP", "j.doe@nhs.net", "Byu1.", "<5 %20", "O/E - blood", "award"),
+        *(
+            "smithy",
+            "Type O",
+            "by HELLP",
+            "j.doe@nhs.net",
+            "Byu1.",
+            "<5 %20",
+            "5 %ab",
+            "<a b c>",
+            '{"use":"old"}',
+            "O/E - blood",
+            "award",
+        ),
         *("2026-11-30 12:30:00", "120/80", "FH1 9ZZ", "12 Low Street", "Green price", None, "", "ab"),
     ]
     assert _found(connection, known, texts) == set()

@@ -53,29 +53,41 @@ _POSSESSIVE = "['\u2018\u2019\u02bc`]s\\b"
 # Blanks, apostrophes and ends of lines as HTML, addresses of the web and JSON write them.
 _ESCAPED_APOSTROPHE = r"&(?:#0*39|#x0*27|#8217|apos|[lr]squo);|%27|\\u2019"
 _ENTITY = (
-    r"&(?:amp;)?#|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron);|%[0-9A-Fa-f]{2}|\\[uUx][0-9A-Fa-f]{2}"
+    r"&(?:amp;)*#|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron);|%[0-9A-Fa-f]{2}|\\[uUx][0-9A-Fa-f]{2}"
 )
 _ACCENTED = "&([A-Za-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron);"
-_NUMBERED = r"&#[0-9]{1,7};?|&#[xX][0-9A-Fa-f]{1,6};?|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\x[0-9A-Fa-f]{2}"
+_NUMBERED = (
+    r"&#[0-9]{1,7};?|&#[xX][0-9A-Fa-f]{1,6};?|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}"
+)
 _ESCAPED = (
     r"&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,6});|%(?:2[0-9a-f]|0[9ad]|a0|c2)|\\u[0-9a-f]{4}|\\[nrt]"
     r"|</?(?:br|p|b|i|u|em|strong|span|div|li|td|tr) ?/?>"
+    # FHIR's, which may stand between the parts of a name.
+    r'|[\\"]+use[\\"]+ ?: ?[\\"]+[a-z]+[\\"]+'
 )
+_TAG = r"</?[a-z]+[0-9]?(?:\s[^<>]*)?/?>"
 
 
 def unescaped_sql(text_sql: str) -> str:
     """The text with its characters in place of what HTML, web addresses and JSON write for them: ``&#57;``, ``%39``, ``\\u0039``, ``&eacute;``."""
-    bare = f"replace({text_sql}, '&amp;', '&')"
-    # What is no UTF-8 behind its percent signs stays as it is.
+    bare = f"regexp_replace({text_sql}, '&(?:amp;)+', '&', 'g')"
+    # Where anything behind percent signs is no UTF-8, each is read by itself below, as a character of Latin-1.
     addressed = f"coalesce(TRY(url_decode({bare})), {bare})"
     accented = f"regexp_replace({addressed}, {literal(_ACCENTED)}, '\\1', 'g')"
-    hexadecimal = "try_cast('0x' || regexp_extract(one, '[uUxX]([0-9A-Fa-f]+)', 1) AS INTEGER)"
+    hexadecimal = "try_cast('0x' || regexp_extract(one, '[uUxX%]([0-9A-Fa-f]+)', 1) AS INTEGER)"
     code = f"coalesce({hexadecimal}, try_cast(regexp_extract(one, '[0-9]+') AS INTEGER))"
-    # No letter and no digit stands behind these, and half of a pair is no character.
-    letter = f"CASE WHEN length(one) = 1 THEN one WHEN {code} BETWEEN 33 AND 55295 THEN chr({code}) ELSE ' ' END"
+    # Blanks, halves of pairs and what is for private use are no letters and no digits.
+    is_letter = f"{code} BETWEEN 33 AND 55295 OR {code} BETWEEN 63744 AND 1114111"
+    letter = f"CASE WHEN length(one) = 1 THEN one WHEN {is_letter} THEN chr({code}) ELSE ' ' END"
     pieces = f"regexp_extract_all({accented}, {literal(f'(?s){_NUMBERED}|.')})"
     decoded = f"array_to_string(list_transform({pieces}, lambda one: {letter}), '')"
     return f"CASE WHEN regexp_matches({text_sql}, {literal(_ENTITY)}) THEN {decoded} ELSE {text_sql} END"
+
+
+def readings_sql(text_sql: str) -> str:
+    """The text and, where it has tags, the same without them, as a list: a name may be parted by tags, or stand in one."""
+    untagged = f"regexp_replace({text_sql}, {literal(_TAG)}, ' ', 'gi')"
+    return f"CASE WHEN regexp_matches({text_sql}, {literal(_TAG)}, 'i') THEN [{text_sql}, {untagged}] ELSE [{text_sql}] END"
 
 
 def plain_sql(text_sql: str) -> str:
@@ -89,7 +101,7 @@ def plain_sql(text_sql: str) -> str:
     usual = f"CASE WHEN regexp_matches({text_sql}, {literal(_USUAL)}) THEN {bare} ELSE translate({letters}, {literal(others)}, {literal(plain)}) END"
     named = f"regexp_replace(lower(strip_accents({usual})), {literal(_POSSESSIVE)}, '', 'g')"
     every = f"regexp_replace({named}, {literal(_WITHIN_WORDS)}, '', 'g')"
-    is_simple = f"strlen({text_sql}) = length({text_sql}) AND NOT regexp_matches({text_sql}, '[''`&%<\\\\]')"
+    is_simple = f"strlen({text_sql}) = length({text_sql}) AND NOT regexp_matches({text_sql}, '[''`&%<\\\\]|\"use')"
     return f"replace(CASE WHEN {is_simple} THEN lower({text_sql}) ELSE {every} END, '_', ' ')"
 
 

@@ -19,7 +19,14 @@ from fairhaven.engine.sql import literals
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token
 from fairhaven.identifiers.ordinary_words import COMMON_WORDS, ORDINARY_WORDS
 from fairhaven.identifiers.snomed_ids import is_snomed_id
-from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, unescaped_sql, words_sql
+from fairhaven.identifiers.spellings import (
+    joined_sql,
+    plain_sql,
+    readings_sql,
+    ten_digits_sql,
+    unescaped_sql,
+    words_sql,
+)
 
 TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
 """Not Dr: makers of drugs and signs have it."""
@@ -40,8 +47,8 @@ def find_texts(
     key: bytes,
     names_alone: bool = True,
 ) -> None:
-    """Make the table ``texts_with_identifiers (text)`` of those of a relation, ``spelled (number, text, plain, joined)`` of all,
-    ``worded (number, text, plain, words)`` of those with words, and ``named_words (word, kind, token)`` of their words that are somebody's name.
+    """Make the table ``texts_with_identifiers (text)`` of those of a relation, ``spelled (number, text, plain, joined)`` of all
+    (twice where they have tags, see `readings_sql`), ``worded (number, text, plain, words)`` of those with words, and ``named_words (word, kind, token)`` of their words that are somebody's name.
 
     Within, a text is a number: what is taken out of a long one would carry it along with each word.
 
@@ -62,7 +69,9 @@ def find_texts(
         CREATE OR REPLACE TEMP TABLE spelled AS
         SELECT row_number() OVER () AS number, text, plain, {joined_sql("plain")} AS joined
         FROM (SELECT text, {plain} AS plain FROM (
-            SELECT text, {unescaped_sql("text")} AS written FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2)
+            SELECT text, unnest({readings_sql("unescaped")}) AS written FROM (
+                SELECT text, {unescaped_sql("text")} AS unescaped FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2)
+            )
         ));
         -- Most texts are numbers of rows, and names, addresses and postcodes have letters beside each other.
         CREATE OR REPLACE TEMP TABLE worded AS
@@ -126,7 +135,7 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
             JOIN placed_names AS other ON other.number = one.number AND other.place = one.behind
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
         INSERT INTO telling
-        SELECT name.number FROM (SELECT *, unnest([place - 1, place - 2, place - 3]) AS before FROM placed_names WHERE is_family) AS name
+        SELECT name.number FROM (SELECT *, unnest([place - 1, place - 2, place - 3, place - 4]) AS before FROM placed_names WHERE is_family) AS name
             JOIN placed AS title ON title.number = name.number AND title.place = name.before
             LEFT JOIN placed AS initial ON initial.number = name.number AND initial.place = name.place - 1
         -- Before the surname may stand initials.
@@ -169,7 +178,9 @@ _SIGNED = f"""
         FROM (
             SELECT number, words FROM worded WHERE len(words) <= 4
             UNION ALL SELECT number, {words_sql("login")} FROM (
-                SELECT number, unnest(regexp_extract_all(plain, '{_LOGIN}', 1)) AS login FROM worded WHERE contains(plain, '@')
+                -- A plain text has blanks in place of underscores.
+                SELECT number, unnest(list_concat(regexp_extract_all(plain, '{_LOGIN}', 1), regexp_extract_all(lower(text), '{_LOGIN}', 1))) AS login
+                FROM worded WHERE contains(plain, '@')
             )
             UNION ALL SELECT number, [lower(login)] FROM (
                 SELECT number, unnest(regexp_extract_all(text, '\\b[A-Z]{{5,}}\\b')) AS login FROM worded WHERE regexp_matches(text, '[a-z]')
