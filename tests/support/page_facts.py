@@ -127,7 +127,7 @@ class PageFacts:
             parts = [self._of(part.count, "known to", sources) for sources, part in report.linkage.by_sources.items()]
             self._adds_up(parts, self._of(report.linkage.persons, "linked persons"))
             steps = [self._of(part.count, "step", step) for step, part in report.linkage.steps.items()]
-            self._adds_up(steps, report.linkage.records)
+            self._adds_up(steps, self._of(report.linkage.records, "records"))
         if report.kinds and report.persons is not None:
             kinds = [self._of(count, "kinds", kind) for kind, count in report.kinds.items()]
             self._adds_up([*kinds, ("kinds", "none")], self._of(report.persons, "persons"))

@@ -33,9 +33,11 @@ class ReleasePageFigures:
 
     Args:
         html: the page; policy: the rule that it says it was made by.
+        is_one_record_of_each: the reader knows that no source has two records of a person.
     """
 
-    def __init__(self, html: str, policy: Policy) -> None:
+    def __init__(self, html: str, policy: Policy, *, is_one_record_of_each: bool = False) -> None:
+        self.is_one_record_of_each = is_one_record_of_each
         self.page = PageTables(html)
         self.policy = policy
         self.solver = PageSolver()
@@ -180,18 +182,26 @@ class ReleasePageFigures:
             self._adds_up(rows, (source, "written"))
 
     def _people(self) -> None:
-        lead = r"([\d,]+) patient records? of all sources belong to (?:([\d,]+) persons|persons whose number is not shown)\..*"
+        lead = r"(?:([\d,]+) p|P)atient records? of all sources belong to (?:([\d,]+) persons|persons whose number is not shown)\..*"
         for found in self.page.said(lead, element="p"):
             self.figures |= {number for number in found.groups() if number}
-            steps = [
-                self._count(records, "step", step)
+            steps = {
+                step: self._count(records, "step", step)
                 for step, _, records, _ in self.page.table("Patient records by the step that linked them")
-            ]
-            self._adds_up(steps, self._count(found[1], "records"))
+            }
+            of_all = self._count(found[1] or "not shown", "records")
+            self._adds_up(steps.values(), of_all)
             known = [
                 self._count(persons, "known to", sources)
                 for sources, _, persons, _ in self.page.table("Persons by number of sources")
             ]
+            numbers = [int(sources.split()[0]) for sources, *_ in self.page.table("Persons by number of sources")]
+            # A source may know a person by several records; a reader who knows that none does has an equation.
+            if self.is_one_record_of_each:
+                times = [part for part, number in zip(known, numbers, strict=True) for _ in range(number)]
+                self._adds_up(times, of_all)
+                if 1 in numbers and (alone := steps.get("No match: a person of one source")) is not None:
+                    self._adds_up([known[numbers.index(1)]], alone)
             self._adds_up(known, self._count(found[2] or "not shown", "linked persons"))
         kinds = [
             self._count(persons, "kinds", kind)

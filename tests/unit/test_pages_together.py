@@ -69,6 +69,47 @@ def test_linkage_is_shown_where_many_opted_out_or_nobody_did() -> None:
         assert {persons, persons - 150} <= _figures(render(report(facts=manifest(linkage=found), years=())))
 
 
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk"])
+@pytest.mark.parametrize(
+    ("by_sources", "steps"),
+    [
+        ({1: 4, 2: 18, 3: 8, 4: 3}, {"nhs_number": 71, "given-birth-postcode": 1}),
+        ({1: 1_050, 2: 44 - 4, 3: 4}, {"nhs_number": 92}),
+        ({1: 150, 2: 940, 3: 4}, {"nhs_number": 1_000, "splink": 892}),
+        ({1: PERSONS - 4, 2: 4}, {"nhs_number": 8}),
+        ({1: 20, 4: PERSONS - 20}, {"nhs_number": 4_292, "splink": 4}),
+    ],
+)
+def test_patient_records_do_not_tell_how_few_persons_are_known_to_some_number_of_sources(
+    policy: str, by_sources: dict[int, int], steps: dict[str, int]
+) -> None:
+    found = linkage(
+        patients=sum(sources * persons for sources, persons in by_sources.items()),
+        persons=sum(by_sources.values()),
+        steps={**steps, "alone": by_sources[1]},
+        persons_by_sources=by_sources,
+    )
+    made = report(policy, facts=manifest(linkage=found), years=(), quarantine=())
+    figures = ReleasePageFigures(render(made), policy_named(policy), is_one_record_of_each=policy == "ons")
+    assert not {
+        name: bounds for name, bounds in figures.narrowed().items() if str(name).startswith(("('known to", "('step"))
+    }
+    assert not figures.unread()
+
+
+@pytest.mark.parametrize("policy", ["hdr-uk", "opensafely"])
+def test_shares_and_rows_checked_do_not_tell_what_rounding_hides(policy: str) -> None:
+    rule = policy_named(policy)
+    found = linkage(patients=76, persons=33, steps={"nhs_number": 76}, persons_by_sources={1: 11, 2: 19, 3: 3})
+    made = report(policy, facts=manifest(linkage=found), checked=_checked(("a", 12, 31)), years=())
+    assert made.linkage is not None
+    assert made.quality is not None
+    for part in (*made.linkage.steps.values(), *made.linkage.by_sources.values()):
+        assert part.count.value is None or part.share in (1.0, part.count.value / rule.rounded(33))
+    assert made.linkage.several is None or made.linkage.several in {0.5, 2 / 3, 20 / 30}
+    assert [check.checked and check.checked.value for check in made.quality.failed] == [rule.rounded(31)]
+
+
 def test_a_share_of_persons_does_not_narrow_hidden_parts() -> None:
     made = report()
     assert made.linkage is not None

@@ -123,8 +123,12 @@ def _notes(rows: int, description: Description, policy: Policy) -> Protected:
     return hidden(policy) if table is not None and table.rows is None else protect(rows, policy)
 
 
-def _of_whole(count: Protected, whole: int) -> CountAndShare:
-    return CountAndShare(count=count, share=None if count.value is None else count.value / whole if whole else 0.0)
+def _of_whole(count: Protected, whole: int, policy: Policy) -> CountAndShare:
+    """A count and its share of the whole as both are shown: a share of the true whole would tell it beside a rounded one."""
+    whole = policy.rounded(whole)
+    return CountAndShare(
+        count=count, share=None if count.value is None else min(count.value / whole, 1.0) if whole else 0.0
+    )
 
 
 def _kinds(card: Scorecard, everybody: int, policy: Policy) -> Mapping[frozenset[str], Protected]:
@@ -136,28 +140,70 @@ def _kinds(card: Scorecard, everybody: int, policy: Policy) -> Mapping[frozenset
 
 
 def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> LinkageShown:
-    several = sum(persons for sources, persons in linkage.persons_by_sources.items() if sources > 1)
     by_sources = protect_table(dict(sorted(linkage.persons_by_sources.items())), policy).cells
-    persons = protect(linkage.persons, policy)
+    steps = protect_table(linkage.steps, policy).cells
+    persons, records = protect(linkage.persons, policy), shown(policy.rounded(linkage.patients))
+    unknown = hidden(policy, is_one_of_several=True)
+    if policy.secondary and any(cell.is_hidden for cell in by_sources.values()):
+        # Records are persons by number of sources, each so many times, and those that nothing linked are the persons of one source.
+        by_sources = dict.fromkeys(by_sources, unknown)
+        if _are_told_by_records(linkage, policy):
+            records, steps = unknown, dict.fromkeys(steps, unknown)
+        elif (
+            abs(linkage.persons_by_sources.get(1, 0) - linkage.steps.get(_ALONE, 0)) < policy.threshold
+            and _ALONE in steps
+        ):
+            steps = {**steps, **dict.fromkeys(_with_another(linkage.steps, steps), unknown)}
+    elif policy.secondary and linkage.steps.get(_ALONE, 0) >= policy.threshold and steps[_ALONE].is_hidden:
+        others = {step: count for step, count in linkage.steps.items() if step != _ALONE}
+        steps = {**steps, _ALONE: shown(linkage.steps[_ALONE]), **protect_table(others, policy).cells}
     if lacks_few(everybody, linkage.persons, policy):  # the difference is those who opted out
-        persons = hidden(policy, is_one_of_several=True)
+        persons = unknown
         by_sources = dict.fromkeys(by_sources, persons)
-    # A share beside the shown parts says how many the hidden ones are together.
-    is_shown = not any(cell.is_hidden for cell in by_sources.values()) and (
-        min(several, linkage.persons - several) >= policy.threshold
+    # A share beside the shown parts says how many the hidden ones are together, so it is one of these as they are shown.
+    parts = {sources: cell.value or 0 for sources, cell in by_sources.items()}
+    several, of = sum(count for sources, count in parts.items() if sources > 1), sum(parts.values())
+    is_shown = (
+        not any(cell.is_hidden for cell in by_sources.values()) and min(several, of - several) >= policy.threshold
     )
     return LinkageShown(
-        records=shown(policy.rounded(linkage.patients)),
+        records=records,
         persons=persons,
-        several=several / linkage.persons if is_shown else None,
-        steps={
-            step: _of_whole(cell, linkage.patients) for step, cell in protect_table(linkage.steps, policy).cells.items()
-        },
-        by_sources={sources: _of_whole(cell, linkage.persons) for sources, cell in by_sources.items()},
+        several=several / of if is_shown else None,
+        steps={step: _of_whole(cell, linkage.patients, policy) for step, cell in steps.items()},
+        by_sources={sources: _of_whole(cell, linkage.persons, policy) for sources, cell in by_sources.items()},
         clerical=protect(linkage.clerical, policy),
         merges=protect(linkage.merges, policy),
         splits=protect(linkage.splits, policy),
     )
+
+
+_ALONE = "alone"
+"""The step of records that nothing linked."""
+
+
+def _with_another(counts: Mapping[str, int], cells: Mapping[str, Protected]) -> list[str]:
+    """The records that nothing linked, and where no other step is hidden the smallest that has some: else they are what is left."""
+    others = sorted((step for step in counts if step != _ALONE and counts[step]), key=counts.__getitem__)
+    return [_ALONE, *([] if any(cells[step].is_hidden for step in others) else others[:1])]
+
+
+def _are_told_by_records(linkage: LinkageSummary, policy: Policy) -> bool:
+    """True where patient records and persons leave a few persons of one number of sources less than everything from 1 to the threshold.
+
+    The parts are hidden. The others have to make up the rest of the persons, and of the records that these have beyond their first;
+    a source may know a person by several records, and then its records are more than that.
+    """
+    found = {sources: persons for sources, persons in linkage.persons_by_sources.items() if persons}
+    further = linkage.patients - linkage.persons
+    is_exact = sum((sources - 1) * persons for sources, persons in found.items()) == further
+    for sources, persons in found.items():
+        others = [other - 1 for other in found if other != sources]
+        for few in (1, policy.threshold - 1) if policy.is_small(persons) else ():
+            left, rest = linkage.persons - few, further - (sources - 1) * few
+            if not others or left * min(others) > rest or (is_exact and left * max(others) < rest):
+                return True
+    return False
 
 
 def _quality(
@@ -240,8 +286,8 @@ def _failed(
         failed = hidden(policy, is_one_of_several=True)
     return FailedCheck(
         check=result.check,
-        failed=_of_whole(failed, checked),
-        checked=None if not checked else few if few.is_hidden else shown(checked),
+        failed=_of_whole(failed, checked, policy),
+        checked=None if not checked else few if few.is_hidden else shown(policy.rounded(checked)),
     )
 
 
