@@ -383,6 +383,44 @@ def test_a_row_in_quarantine_leaves_no_older_row_of_its_key_in_any_format(hub: H
     assert flow(hub, source)["events"].outdated == 2
 
 
+_TABLE = """
+title = "Practices"
+controller = "practices"
+kind = "gp"
+format = "delimited"
+[tables.rows]
+files = ["*"]
+key = {key}
+patient = "patient_id"
+[tables.rows.columns]
+practice = "text"
+patient_id = "text"
+since = {since}
+{says}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "since", "says", "stays"),
+    [
+        (["practice", "patient_id"], '{ type = "date", required = true }', '{ type = "date", identity = "birth_date" }', True),
+        (["patient_id"], '{ type = "date", required = true }', '{ type = "text", identity = "sex" }', True),
+        (["patient_id"], '{ type = "whole", required = true }', '"text"', True),  # a year of birth, say
+        (["patient_id"], '{ type = "date", required = true }', '"text"', False),  # a death, say
+        (["practice", "patient_id"], '{ type = "whole", required = true }', '"text"', False),
+        (["practice"], '{ type = "date", required = true }', '{ type = "date", identity = "birth_date" }', False),  # an episode, say
+    ],
+)  # fmt: skip
+def test_a_row_stays_that_says_who_somebody_is_and_none_that_says_what_happened(
+    hub: Hub, key: list[str], since: str, says: str, stays: bool
+) -> None:
+    source = hub.source(_TABLE.format(key=json.dumps(key), since=since, says=f"said = {says}"), "practices")
+    sound = "2000" if "whole" in since else "2000-01-01"
+    hub.receive(source, f"practice,patient_id,since,said\nX,A,{sound},1950-01-01\n", "1.csv")
+    hub.receive(source, "practice,patient_id,since,said\nX,A,unknown,1950-01-01\n", "2.csv")
+    assert (len(current(hub, source)["rows"]), flow(hub, source)["rows"].outdated) == ((1, 0) if stays else (0, 1))
+
+
 def test_components_that_a_newer_version_has_not_are_counted_as_superseded_at_once(hub: Hub) -> None:
     source = hub.source(FHIR.format(settings=""), "trust")
     parts = [{"code": {"text": "c"}, "valueQuantity": {"value": number}} for number in (1, 2)]

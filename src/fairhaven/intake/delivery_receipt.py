@@ -58,7 +58,7 @@ from fairhaven.omop.external_tables import UNWRITTEN
 _CHUNK = 1 << 22
 # Of no batch, because whoever makes an array loads pandas, which takes longer than many a command.
 _NO_NUMBERS = pa.Table.from_batches([], pa.schema([("patient_ref", pa.string()), ("number", pa.string())]))
-VERSION = "6"
+VERSION = "7"
 """Of landing itself; raised when the same staged rows would land otherwise than before."""
 
 

@@ -267,11 +267,11 @@ class _Landing:
     def _unread(self, staged: StagedTable) -> str:
         """Query of the rows in quarantine of which the key could be read, as `repeated_keys` has rivals; '' where there are none.
 
-        What says who somebody is (of a table with one row a patient) does not become untrue by a later row that cannot be read, and without it
-        nothing of the patient would be in a release: of such rows no key is kept.
+        What says who somebody is does not become untrue by a later row that cannot be read, and without it nothing of the patient would be
+        in a release: of such rows no key is kept.
         """
         declaration = staged.declaration
-        if not staged.unread or not declaration.key or declaration.key == (declaration.patient,):
+        if not staged.unread or not declaration.key or declaration.says_who:
             return ""
         self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
         updated, version = staged.updated or "NULL::BIGINT", staged.version or "NULL::BIGINT"

@@ -29,6 +29,9 @@ parted by blanks."""
 LANDED_IDENTITY = ("birth_date", "sex", "ethnicity")
 """Of these the landed rows have what the vault has; of a birth as much as the hub's precision allows."""
 
+_WHO = frozenset({"given_name", "family_name", "birth_date", "sex"})
+"""What a table says of people; the other kinds stand at events as well."""
+
 NO_QUOTE = "\x02"
 """The quote of texts whose fields are never quoted, as Athena writes them: a character that is in none of them."""
 
@@ -137,6 +140,17 @@ class TableDeclaration:
     def column(self, name: str) -> ColumnDeclaration | None:
         """The column that lands under *name*."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def says_who(self) -> bool:
+        """Whether a row says who somebody is, rather than what happened.
+
+        So it is where the patient is in the key and the birth, the sex or a name is said (a GP's registration, too); and where the patient
+        is the key and nothing has a day, as of a year of birth alone. A death has its day.
+        """
+        said = {column.identity for column in self.columns}
+        has_day = any(column.type in ("date", "datetime") and not column.identity for column in self.columns)
+        return self.patient in self.key and bool(said & _WHO or (self.key == (self.patient,) and not has_day))
 
     def lands(self) -> dict[str, str]:
         """What a row lands with: name -> type. Identities go to the vault, but for what research needs of them; the patient is ``patient_ref``."""
