@@ -97,6 +97,8 @@ BIRTHS = [
         "14VII1953",
         "the 14th of July in 1953",
     ),
+    *("-519696000", "-519699600000", "Tue Jul 14 00:00:00 GMT 1953", "Tue Jul 14 00:00:00 +0000 1953"),
+    *("1953 14 July", "1953, 14th of July", "14 de jul. de 1953"),
 ]
 
 
@@ -133,9 +135,11 @@ def test_a_number_in_a_column_of_numbers_is_known_like_a_text(tmp_path: Path, kn
         "exact": pa.array(values, pa.decimal128(20, 2)),
         "half": pa.array([value + 0.5 for value in values], pa.float64()),
         "small": pa.array([180] * count, pa.int32()),
+        "unix": pa.array([-519696000, *[519696000000] * (count - 1)], pa.int64()),
     }
     landed, rows = _screened(tmp_path, known, columns, numbers=(("a", "1242486"),))  # type: ignore[arg-type]
     assert (landed["whole"], landed["row_key"], landed["small"]) == (kept, values, [180] * count)
+    assert landed["unix"] == [None] * count
     assert [value for value in landed["half"] if value is None] == []
     assert landed["number"] == landed["exact"] == kept
     # A key lands as another number, the same each time.

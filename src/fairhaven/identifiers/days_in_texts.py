@@ -12,8 +12,8 @@ _PARTED = "[^0-9a-z]{1,5}"
 _MONTH = f"({_NAMES})[a-z]*"
 _DAY = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
-_ORDINAL = "(?:st|nd|rd|th)?(?:\\s+day)?(?:\\s+of)?"
-_OF = "(?:(?:in|of)\\s+)?"
+_ORDINAL = "(?:st|nd|rd|th)?(?:\\s+day)?(?:\\s+(?:of|de))?"
+_OF = "(?:(?:in|of|de)\\s+)?"
 _WHOLE_YEAR, _WHOLE_MONTH, _WHOLE_DAY = "((?:1[89]|20)[0-9]{2})", "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
 _PARTS = ("year", "month", "day")
 _APART = (
@@ -22,6 +22,9 @@ _APART = (
     (rf"{_BEFORE}{_DAY}{_ORDINAL}{_BETWEEN}{_MONTH}{_BETWEEN}{_OF}{_YEAR}{_BEHIND}", ("321",)),
     (rf"(?:\b|[0-9]){_MONTH}{_BETWEEN}(?:the\s+)?{_DAY}{_ORDINAL}{_BETWEEN}{_YEAR}{_BEHIND}", ("312",)),
     (rf"{_BEFORE}([0-9]{{4}}){_BETWEEN}{_MONTH}{_BETWEEN}{_DAY}{_BEHIND}", ("123",)),
+    (rf"{_BEFORE}([0-9]{{4}}){_PARTED}{_DAY}{_ORDINAL}{_BETWEEN}{_MONTH}{_BEHIND}", ("132",)),
+    # A time and its zone between the day and the year, as Java and C write a moment.
+    (rf"\b{_MONTH}\s+{_DAY}\s[0-9:. a-z+-]{{1,24}}?\s{_WHOLE_YEAR}{_BEHIND}", ("312",)),
     (rf"{_BEFORE}{_DAY}{_BETWEEN}([ivx]{{1,4}}){_BETWEEN}{_YEAR}{_BEHIND}", ("321",)),
 )
 """Regular expression -> which of its groups are year, month and day, in that order; several where either may be meant. Of days whose parts
@@ -50,26 +53,38 @@ LOOKS_DATED = (
 """What a plain text matches that may spell a day; the others need not be looked through."""
 
 
-_SERIAL = r"\b[1-5][0-9]{4}\b"
+_SERIAL = r"\b[1-9][0-9]{4,12}\b"
 _SERIAL_ZEROS = ("1899-12-30", "1904-01-01")
 """The days that spreadsheets count from (ECMA-376, 18.17.4.1). The serials looked for are of five digits: from May 1927, or of 1931, on."""
+_UNIX_HOURS = (0, -1)
+"""Midnight of a birth, in hours of UTC: by UTC itself, and by British summer time."""
+_UNIX_SMALLEST = 1_000_000
+"""Seconds; fewer are of a birth within twelve days of 1970, and could be many other numbers."""
 
 
 def serials_sql(births: str) -> str:
-    """Query of the serials by which a spreadsheet writes the days of a relation: its columns, and ``serial``."""
-    serials = ", ".join(f"birth_date - DATE '{zero}'" for zero in _SERIAL_ZEROS)
-    return f"SELECT * FROM (SELECT *, unnest([{serials}]) AS serial FROM {births}) WHERE serial BETWEEN 10000 AND 59999"
+    """Query of the whole numbers, without their sign, by which computers write the days of a relation: its columns, and ``serial``.
+
+    As spreadsheets count days, and as Unix counts seconds, or thousandths, to midnight.
+    """
+    serials = [f"birth_date - DATE '{zero}'" for zero in _SERIAL_ZEROS]
+    seconds = [f"abs((birth_date - DATE '1970-01-01') * 86400 + {hour * 3600})" for hour in _UNIX_HOURS]
+    numbers = ", ".join([*serials, *seconds, *(f"{second} * 1000" for second in seconds)])
+    return (
+        f"SELECT * FROM (SELECT *, unnest([{numbers}]) AS serial FROM {births}) "
+        f"WHERE serial BETWEEN 10000 AND 59999 OR serial >= {_UNIX_SMALLEST}"
+    )
 
 
 def days_of_serials_sql(texts: str, births: str) -> str:
-    """Query of the days of *births* that texts hold as serials of a spreadsheet: ``number, day``.
+    """Query of the days of *births* that texts hold as such numbers (`serials_sql`): ``number, day``.
 
     Args:
         texts: as of `days_sql`.
         births: relation with ``birth_date``.
     """
-    found = f"SELECT number, unnest(regexp_extract_all(plain, '{_SERIAL}'))::INTEGER AS serial FROM {texts}"
-    return f"SELECT DISTINCT number, birth_date AS day FROM ({found}) JOIN ({serials_sql(births)}) USING (serial)"
+    found = f"SELECT number, unnest(regexp_extract_all(plain, '{_SERIAL}'))::BIGINT AS serial FROM {texts}"
+    return f"SELECT DISTINCT number, birth_date AS day FROM ({found}) JOIN ({serials_sql(f'(SELECT DISTINCT birth_date FROM {births})')}) USING (serial)"
 
 
 def days_sql(texts: str) -> str:

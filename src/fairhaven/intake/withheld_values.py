@@ -8,7 +8,7 @@ Made of ``spelled`` (each different text once, with its number), ``worded`` and 
 | ``texts_with_identifiers (text)`` | what tells somebody's identity, at whosever row it stands |
 | ``texts_of_own (patient_ref, text)`` | what tells a patient's own at the patient's rows |
 | ``numbers_with_identifiers (number)``, ``numbers_of_own (patient_ref, number)`` | the same of whole numbers of at most ten digits |
-| ``serials_of_own (patient_ref, number)`` | a patient's birth as a spreadsheet counts days, for columns that are no keys: in these any number of five digits is usual |
+| ``serials_of_own (patient_ref, number)`` | a patient's birth as spreadsheets count days and Unix seconds, for columns that are no keys: in these any number of five digits is usual |
 """
 
 import duckdb
