@@ -364,6 +364,13 @@ def test_conditions_say_which_rows_a_rule_takes(events: Made, condition: str, ke
     assert events.generic(text, rows, "value_text") == sorted(kept, key=repr)
 
 
+@pytest.mark.parametrize("condition", ['x = { not = "Refuted" }', 'x = { matches = "^[^R]" }'])
+def test_what_was_withheld_may_be_what_is_refused(events: Made, condition: str) -> None:
+    rows = [{"code": "229819007", "x": x} for x in ("Confirmed", "[withheld 9294851c624578e1]")]
+    text = rule('value_text = "x"', before=f"when = {{ {condition} }}")
+    assert events.generic(text, rows, "value_text") == ["Confirmed"]
+
+
 def test_rows_that_no_rule_takes_are_counted(events: Made) -> None:
     found = events.of(
         rule(before='when = { code = "195967001" }'), [{"code": "195967001"}, {"code": "x"}, {"code": None}]

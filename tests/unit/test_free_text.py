@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.harmonise.mapping_file import read_mapping
-from fairhaven.harmonise.mapping_rows import mapped_rows, texts_read, withheld_texts
+from fairhaven.harmonise.mapping_rows import mapped_rows, texts_read, withheld_texts, words_named
 from fairhaven.harmonise.model import SourceTables
 from fairhaven.harmonise.numbered_rules import number_rules, union_rows
 from fairhaven.identifiers.withheld import FREE_TEXT
@@ -226,3 +226,28 @@ def test_of_a_declared_table_only_texts_that_rules_read_land_and_another_mapping
         assert hub.intake.land_again(again, vault=hub.vault, progress=Silent()) == ()
         assert [row["said"] for row in hub.landed()] == wanted
         assert [row["row_key"] for row in hub.landed()] == keys
+
+
+def test_words_that_a_rule_names_are_known_by_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "gp.toml"
+    path.write_text(
+        """
+        [[map]]
+        name = "results"
+        from = "events"
+        to = "measurement"
+        when = { state = { not = "Refuted" }, sent = "Final", n = 3 }
+        [map.code]
+        column = "code"
+        vocabulary = { column = "scheme", map = { R = "Read" } }
+        [map.set]
+        start_date = "day"
+        unit = "units"
+        """
+    )
+    document = Document(path, "mappings/gp.toml")
+    mapping = read_mapping(document)
+    assert mapping, document.faults
+    words = words_named(mapping.rules[0])
+    assert {"Cel", "mmhg"} < words.pop("units")
+    assert words == {"state": {"Refuted"}, "sent": {"Final"}, "scheme": {"R"}}

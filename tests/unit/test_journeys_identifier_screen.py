@@ -53,6 +53,14 @@ def test_a_text_with_a_known_identifier_is_found_with_its_column_and_extract(
     assert found == TellingTexts(columns=("observation.value_as_string",), extracts=frozenset({7}))
 
 
+def test_a_word_of_a_closed_list_names_nobody_whatever_anybody_is_called(
+    tmp_path: Path, known: KnownIdentifiers
+) -> None:
+    files = _observation(tmp_path, "Rosalind-Okafor")
+    assert telling_texts(files, lambda: known, key=KEY).columns
+    assert not telling_texts(files, lambda: known, key=KEY, listed=["rosalind-okafor"]).columns
+
+
 @pytest.mark.parametrize(
     "said",
     ["1290031003", "999000001", "no number at all", "[withheld 9990000018abcdef]", "827241000000103", "Okafor"],

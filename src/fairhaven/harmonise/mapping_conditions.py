@@ -8,11 +8,12 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.mapping_values import has_value, number_of, text_of
+from fairhaven.identifiers.withheld import MARK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MappingCondition:
-    """What must hold of one column; everything given must hold.
+    """What must hold of one column; everything given must hold. A text that was withheld is no other than one that is refused.
 
     Args:
         one_of: the column equals one of these; None for any.
@@ -42,6 +43,9 @@ class MappingCondition:
             tests.append(~_comparable(value, self.none_of).isin(list(self.none_of)).fill_null(False))
         if self.present is not None:
             tests.append(has_value(value) if self.present else ~has_value(value))
+        if (self.none_of or self.matches) and value.type().is_string():
+            # What was withheld may be what is refused; a pattern, too, may say what must not be there.
+            tests.append(~value.startswith(MARK).fill_null(False))
         if self.starts_with:
             starts = [text_of(value).startswith(start) for start in self.starts_with]
             tests.append(ibis.or_(*starts).fill_null(False))

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from fairhaven.harmonise.generic_rows import (
 )
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.mapping_values import (
+    MappedValue,
+    ScaledValue,
     as_type,
     columns_of,
     first_and_last,
@@ -31,6 +34,7 @@ from fairhaven.harmonise.mapping_values import (
 from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.partial_days import LAST_DAY
+from fairhaven.omop.concepts import UNIT, UNIT_SPELLING
 
 _CLASSIFICATIONS = ("icd10", "opcs4")
 
@@ -91,6 +95,31 @@ def texts_read(rule: MapRule) -> tuple[frozenset[str], frozenset[str]]:
     said = {condition.column for condition in rule.when}.union([rule.text], *map(columns_of, values))
     free = texts - said
     return frozenset(every - free), frozenset(free)
+
+
+def words_named(rule: MapRule) -> dict[str, frozenset[str]]:
+    """Column of the source -> words that a declarative rule names for it: in conditions, in lists, as units."""
+    made = dict(rule.unpivot)
+    found = defaultdict[str, set[str]](set)
+
+    def add(columns: Iterable[str], words: Iterable[Any]) -> None:
+        for column in (each for name in columns for each in made.get(name, (name,))):
+            found[column].update(word for word in words if isinstance(word, str))
+
+    for condition in rule.when:
+        add([condition.column], (*(condition.one_of or ()), *condition.none_of))
+    values = [part for code in rule.looked_up() for part in (code.column, code.vocabulary)]
+    values += [*(value for _, value in rule.gives), *([rule.result.column] if rule.result else [])]
+    for value in values:
+        for step in value.steps:
+            if isinstance(step, MappedValue):
+                add(columns_of(value), (text for text, _ in step.pairs))
+            elif isinstance(step, ScaledValue) and step.unit:
+                add([step.unit], (unit for unit, _ in step.scales))
+    for name, value in rule.gives:
+        if name == "unit":
+            add(columns_of(value), (*UNIT, *UNIT_SPELLING))
+    return {column: frozenset(words) for column, words in found.items() if words}
 
 
 def _declared(rule: MapRule, table: ir.Table) -> GenericRows:

@@ -14,6 +14,7 @@ from fairhaven.harmonise import (
     read_code_map,
     read_mapping,
     texts_read,
+    words_named,
 )
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import ReadTexts, Source, read_source
@@ -198,7 +199,10 @@ def _with_texts_read(source: Source, mappings: Mapping[str, MappingFile]) -> Sou
                 continue
             plain, free = texts_read(rule)
             plain |= before.plain
-            found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain)
+            words = dict(before.words)
+            for column, named in words_named(rule).items():
+                words[column] = words.get(column, frozenset()) | named
+            found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain, words=words)
     return replace(source, reads=found)
 
 

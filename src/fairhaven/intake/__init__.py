@@ -24,6 +24,7 @@ from fairhaven.intake.reader import DeliveredFile, Reader, StagedTable
 from fairhaven.intake.reconciliation import check_quarantine, check_reconciled
 from fairhaven.intake.service import Intake
 from fairhaven.intake.source_file import read_source
+from fairhaven.intake.word_lists import all_listed_words
 
 __all__ = [
     "ColumnDeclaration",
@@ -48,6 +49,7 @@ __all__ = [
     "TableDeclaration",
     "Type1OptOut",
     "UndecidedKey",
+    "all_listed_words",
     "check_opt_out_list",
     "check_quarantine",
     "check_reconciled",

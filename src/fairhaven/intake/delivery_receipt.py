@@ -81,7 +81,12 @@ class DeliveryReceiver:
         if not source.reads:
             return code
         reads = {
-            table: texts and {"plain": sorted(texts.plain), "free": sorted(texts.free)}
+            table: texts
+            and {
+                "plain": sorted(texts.plain),
+                "free": sorted(texts.free),
+                "words": {column: sorted(words) for column, words in sorted(texts.words.items())},
+            }
             for table, texts in sorted(source.reads.items())
         }
         return f"{code}/reads-{sha256(canonical_json(reads).encode()).hexdigest()[:8]}"

@@ -7,8 +7,8 @@ does not land, and where the column is a key another number lands in its place, 
 patient's birth is cut to the hub's precision, whatever the column is called.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -32,6 +32,7 @@ from fairhaven.intake.withheld_values import (
     find_own_names,
     find_texts_of_own,
 )
+from fairhaven.intake.word_lists import is_listed_sql, listed_words
 from fairhaven.kernel.ids import SEPARATOR
 from fairhaven.omop import CDM
 
@@ -58,6 +59,7 @@ class LandedTexts:
             them, and concepts.
         order: tables with links, each behind those to which its rows belong.
         keys: columns by which some table's rows are known.
+        words: table -> column -> words that are not looked at, see `listed_words`.
     """
 
     source: str
@@ -66,6 +68,7 @@ class LandedTexts:
     links: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
+    words: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
@@ -75,7 +78,15 @@ class LandedTexts:
             named += [*_CDM_NUMBERS, *(column for link in links_of(source) for column in (*link.own, *link.its))]
         keys = frozenset(column for table in source.tables.values() for column in table.key)
         order = () if source.format is Format.OMOP else tuple(in_order(links_of(source)))
-        return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named), order=order, keys=keys)
+        return cls(
+            source=source.name,
+            key=key,
+            birth_date=birth_date,
+            links=frozenset(named),
+            order=order,
+            keys=keys,
+            words=listed_words(source),
+        )
 
     def screen(
         self,
@@ -112,7 +123,10 @@ class LandedTexts:
             connection.execute(
                 f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
             )
-            tables = [_Landed.of(connection, path, but=self.links, keys=self.keys) for path in paths]
+            tables = [
+                _Landed.of(connection, path, but=self.links, keys=self.keys, words=self.words.get(path.stem, {}))
+                for path in paths
+            ]
             _find_owners(connection, tables, self.order)
             _gather(connection, tables)
             find_texts(connection, "texts", known, key=self.key)
@@ -183,6 +197,7 @@ class _Landed:
         digests: those of the table's links.
         numbers: name -> SQL of the whole number, without its sign, for columns of numbers that are large enough to tell something.
         long: those with numbers of more than ten digits, which are looked through like texts.
+        words: name -> words that are not looked at.
     """
 
     path: Path
@@ -191,10 +206,17 @@ class _Landed:
     digests: frozenset[str]
     numbers: dict[str, str]
     long: frozenset[str]
+    words: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(
-        cls, connection: duckdb.DuckDBPyConnection, path: Path, *, but: Collection[str], keys: Collection[str]
+        cls,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        *,
+        but: Collection[str],
+        keys: Collection[str],
+        words: Mapping[str, frozenset[str]],
     ) -> "_Landed":
         described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
         digests = frozenset(filter(is_link_column, (row[0] for row in described)))
@@ -210,6 +232,7 @@ class _Landed:
             digests=digests,
             numbers={name: whole for name, whole in numbers.items() if sizes[name] >= SMALLEST},
             long=frozenset(name for name in numbers if sizes[name] >= _TEN_DIGITS),
+            words={name: listed for name, listed in words.items() if listed},
         )
 
     @property
@@ -233,6 +256,8 @@ class _Landed:
         found = {
             name: identifier(name) for name, kind in self.columns.items() if kind == "VARCHAR" and name not in _OURS
         }
+        for name in found.keys() & self.words.keys():
+            found[name] = f"CASE WHEN NOT {is_listed_sql(name, self.words[name])} THEN {identifier(name)} END"
         for name in sorted(self.long):
             number = self.numbers[name]
             found[name] = f"CASE WHEN {number} >= {_TEN_DIGITS} THEN {number}::VARCHAR END"

@@ -206,10 +206,12 @@ class ReadTexts:
     Args:
         plain: those that they take for codes, words of a list, conditions, references, numbers or days.
         free: those that they pass on as text, of which nobody has said that it is of a list.
+        words: column -> words that they name in conditions and lists.
     """
 
     plain: frozenset[str]
     free: frozenset[str]
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

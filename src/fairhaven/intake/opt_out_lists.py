@@ -13,16 +13,18 @@ from pathlib import Path
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file
+from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.current_rows import current, in_force, unread_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
-from fairhaven.intake.model import Extract, Source, TableDeclaration
+from fairhaven.intake.model import Extract, Source, TableDeclaration, Type1OptOut
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.kernel.memory_files import discard, memory_writer
@@ -161,7 +163,7 @@ def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, today: dt.date, 
 def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) -> pa.Table:
     """``patient_ref`` of those whose latest Type 1 code by date is an opt-out.
 
-    A code without date, on the same day as an opt-in, or in a quarantined row counts as an opt-out. An opt-in of a day
+    A code without date, on the same day as an opt-in, withheld, or in a quarantined row counts as an opt-out. An opt-in of a day
     after the delivery that carries it takes nothing back, nor does one whose newest row is in quarantine; an opt-out of such a key stands.
 
     Raises:
@@ -183,13 +185,8 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
     rows = current(engine, records, source, excluded=None, only=rule.table)[rule.table]
     if unread_rows(engine, records, carrying, rule.table) is not None:
         every = current(engine, records, source, excluded=None, hears_quarantine=False, only=rule.table)[rule.table]
-        rows = ibis.union(
-            rows.filter(~rows[rule.column].isin(list(rule.opted_out)).fill_null(False)),
-            every.filter(every[rule.column].isin(list(rule.opted_out))),
-        )
-    rows = rows.mutate(
-        is_out=rows[rule.column].isin(list(rule.opted_out)), is_in=rows[rule.column].isin(list(rule.opted_in))
-    )
+        rows = ibis.union(rows.filter(~_is_out(rows, rule)), every.filter(_is_out(every, rule)))
+    rows = rows.mutate(is_out=_is_out(rows, rule), is_in=rows[rule.column].isin(list(rule.opted_in)))
     rows = rows.filter((rows.is_out | rows.is_in) & rows.patient_ref.notnull())
     day = rows[rule.date]
     by_patient = rows.group_by("patient_ref").agg(
@@ -204,6 +201,13 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
     ).select("patient_ref")
     landed = engine.fetch(opted_out).column("patient_ref").to_pylist()
     return pa.table({"patient_ref": pa.array(sorted({*landed, *quarantined}), pa.string())})
+
+
+def _is_out(rows: ir.Table, rule: Type1OptOut) -> ir.BooleanValue:
+    """Whether a row opts out; a code that was withheld may have been one."""
+    code = rows[rule.column]
+    is_out = code.isin(list(rule.opted_out))
+    return ((is_out | code.startswith(MARK)) if code.type().is_string() else is_out).fill_null(False)
 
 
 def _quarantined_opt_outs(records: DeliveryRecords, source: Source, carrying: Sequence[Extract]) -> set[str]:

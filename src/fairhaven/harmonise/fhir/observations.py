@@ -62,7 +62,7 @@ def _has_status(table: ir.Table) -> ir.BooleanValue:
 
 
 def _is_observed(table: ir.Table) -> ir.BooleanValue:
-    return _has_status(table) & (_has_value(table) | ~table["absent_code"].isin(NOT_DONE).fill_null(False))
+    return _has_status(table) & (_has_value(table) | has_none_of(table["absent_code"], NOT_DONE))
 
 
 def _sampled(context: RuleContext, table: ir.Table) -> ir.Table:

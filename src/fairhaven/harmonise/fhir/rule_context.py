@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.generic_rows import CODE_ALTERNATES, FREE_TEXT_COLUMNS, KINDS, GenericRows
+from fairhaven.identifiers.withheld import MARK
 
 Columns = Mapping[str, ir.Value]
 Maker = Callable[["RuleContext"], list[GenericRows]]
@@ -305,8 +306,8 @@ def dated(placed: ir.Table, *names: str) -> ir.Value:
 
 
 def has_none_of(value: ir.StringValue, refused: Sequence[str]) -> ir.BooleanValue:
-    """True where the value is none of these; an absent one is none."""
-    return ~value.isin(list(refused)).fill_null(False)
+    """True where the value is none of these; an absent one is none, and one that was withheld may be any."""
+    return ~(value.isin(list(refused)) | value.startswith(MARK)).fill_null(False)
 
 
 def has_category(table: ir.Table, category: str) -> ir.BooleanValue:

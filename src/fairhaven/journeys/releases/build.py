@@ -28,7 +28,7 @@ from fairhaven.harmonise import (
     vocabulary_tables,
 )
 from fairhaven.identifiers.known_identifiers import PURPOSE as IDENTIFIERS_IN_TEXTS
-from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
+from fairhaven.intake import Extract, Format, Source, all_listed_words, check_quarantine, check_reconciled
 from fairhaven.journeys.deliveries.receive import (
     land_extracts_again,
     recover_deliveries,
@@ -241,6 +241,7 @@ class _BuildWork:
                     },
                     lambda: rooms.vault.known_identifiers(key=key, source="", extracts=extracts, keeps=False),
                     key=key,
+                    listed=all_listed_words(rooms.sources.values()),
                 )
                 if found.columns:
                     self._refuse(found)

@@ -4,7 +4,7 @@ What lands was gone through already (`intake.landed_texts`), and free text was l
 apart, or a person may have become known since a text landed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,11 @@ class TellingTexts:
 
 
 def telling_texts(
-    files: Mapping[str, Sequence[Path]], known: Callable[[], KnownIdentifiers], *, key: bytes
+    files: Mapping[str, Sequence[Path]],
+    known: Callable[[], KnownIdentifiers],
+    *,
+    key: bytes,
+    listed: Collection[str] = (),
 ) -> TellingTexts:
     """The texts of a release that name a person.
 
@@ -45,6 +49,7 @@ def telling_texts(
         files: CDM table -> its Parquet files.
         known: gives what the hub knows people by; asked only where the release holds texts.
         key: of the tokens in it.
+        listed: words of closed lists, in small letters, which landed because they name nobody; nor do they here.
     """
     reaches = [path for paths in files.values() for path in paths]
     with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
@@ -62,6 +67,10 @@ def telling_texts(
             for (table, column), query in columns.items()
         )
         connection.execute(f"CREATE TEMP TABLE placed_texts AS {placed}")
+        connection.execute(
+            "DELETE FROM placed_texts WHERE lower(trim(text)) IN (SELECT unnest($listed::VARCHAR[]))",
+            {"listed": sorted(listed)},
+        )
         find_texts(connection, "placed_texts", known(), key=key, names_alone=False)
         named = _named(connection)
         extracts = {
