@@ -679,6 +679,17 @@ def test_without_registrations_observation_is_from_first_to_last_record(events: 
     assert events.rows(found, "observation_period", *columns) == [(DAY, dt.date(2022, 2, 2))]
 
 
+def test_an_end_that_is_not_in_the_release_makes_observation_no_longer(events: Made) -> None:
+    # Z83.3 is a condition to its source and an observation in OMOP, where it has no end.
+    rows = [
+        {"code": "416471007", "until": dt.date(2021, 1, 1)},
+        {"code": "195967001", "until": dt.date(2020, 9, 1)},
+    ]
+    found = events.of(rule('end_date = "until"'), rows)
+    assert len(events.rows(found, "observation", "observation_date")) == 1
+    assert events.rows(found, "observation_period", "observation_period_end_date") == [(dt.date(2020, 9, 1),)]
+
+
 def test_of_a_death_of_a_month_or_a_year_the_last_day_counts_and_no_day_after_the_release(events: Made) -> None:
     written = [
         "2020-02",

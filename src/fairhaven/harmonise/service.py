@@ -19,6 +19,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.code_mapping import (
     VocabularyTables,
     distinct_codes,
@@ -93,6 +94,7 @@ from fairhaven.omop.concepts import RACE_OBSERVED
 from fairhaven.release.facts import EmptiedValues, MappingRule, RuleOutcome
 
 _OF_PERSON_ROWS = (*STAFF, Emptied(column="location_ref", kept="place_id"))
+_WITH_END = tuple(table for table in EVENT_TABLES if "end_date" in CDM_COLUMNS[table])
 _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
 
 
@@ -404,7 +406,9 @@ def _recorded_spans(kept_events: ir.Table | None, found_visits: ir.Table | None)
         # A race is one's own from birth on, and does not say that anybody was seen then.
         is_record = kept_events["outcome"].isin(EVENT_TABLES) & (kept_events["concept_id"] != RACE_OBSERVED)
         rows = kept_events.filter(is_record)
-        last = ibis.coalesce(rows["end_date"], rows["start_date"])
+        # An end that the row's table has no column for (OBSERVATION, MEASUREMENT, SPECIMEN) is not in the release, and shows nowhere.
+        end = rows["outcome"].isin(_WITH_END).ifelse(rows["end_date"], ibis.null("date"))
+        last = ibis.coalesce(end, rows["start_date"])
         # What a row's identifier is made of, without its table: so it says the same whatever order rows are in.
         parts.append(_span(rows, rows["start_date"], last, rows["row_key"] ^ rows["rule_key"]))
     if found_visits is not None:
