@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 import tarfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -368,6 +369,88 @@ def test_names_addresses_and_numbers_of_one_source_are_found_in_the_texts_of_ano
     texts = [f"seen with {given} {family}, today" for given, family in names] + [f"lives at {line}" for line in lines]
     found = _found(connection, _known(connection, records), [*texts, "no. 999 000 0018", "Mr Bridge"], source="hes")
     assert found == {*texts, "no. 999 000 0018", "Mr Bridge"}
+
+
+PEOPLE = (
+    "Jonas Baltrusaitis;Jonas Baltrušaitis;Rasa Juozapaitis;Ivan Vukotić;Emir Adžemić;Anastasis Georgiou;"
+    "Theodosis Michael;Demetry Hanna;Konstatin Popov;Olamide Bello;Adem Yilmaz;Benedikt Maier;Per Hansen;"
+    "Anca Popescu;Indiana Jones;Marko Basic;Ante Colic;Luc Morvan;Will Young;Will Turner;Will Carter;"
+    "Taylor Green;Hunter Young;Carter Hall;Prince Taylor;King Taylor;Gene Taylor;Rich Hall;River Young;"
+    "Ash King;Can Young;Sage Green;Miller Hall;Bishop Young;John Chronic"
+)
+"""Whose names are words as well, or end like medicine's."""
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (
+            "name",
+            PEOPLE,
+        ),
+        (
+            "address",
+            "7 South Bridge;12 North Bridge;5 High Common;2 Low Wood;4 New Buildings;1 Old School;18 East Common;31 White Post",
+        ),
+        ("postcode", "G3 3ZZ;FH10 0AN"),
+    ],
+)
+def test_what_may_be_somebodys_is_found_in_the_texts_of_another_source(
+    connection: duckdb.DuckDBPyConnection, key: str, told: str
+) -> None:
+    records, texts = list[dict[str, object]](), list[str]()
+    for place, one in enumerate(told.split(";")):
+        given, _, family = one.rpartition(" ")
+        named = {"given_name": given, "family_name": family} if key == "name" else {key: one}
+        records.append({"patient_ref": str(place), **named})
+        texts.append(f"seen: {one}, today")
+    texts += ["call Mr Baltrusaitis"] if key == "name" else []
+    assert sorted(set(texts) - _found(connection, _known(connection, records), texts, source="hes")) == []
+
+
+CODES = [
+    "mmHg",
+    "kPa",
+    "bpm",
+    "degC",
+    "Refused",
+    "Deceased",
+    "Alive",
+    "Bangladeshi",
+    "Pakistani",
+    "Hindu",
+    "Muslim",
+    "Never smoked",
+    "Ozempic",
+    "Mounjaro",
+    "Comirnaty",
+    "TSH",
+    "PHQ-9",
+    "GAD-7",
+    "NEWS2",
+    "KRAS",
+    "BRCA1",
+    "Omicron",
+    "Discharged",
+    "Transferred",
+    "MS relapse",
+    "G33zz",
+    "H33zz",
+    "N05zz",
+    "C10ED",
+    "G33zz Angina pectoris NOS",
+]
+
+
+def test_codes_that_are_one_word_or_five_characters_are_withheld_by_records_of_the_same_source_alone(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    words = [re.findall("[A-Za-z]{2,}", code) for code in CODES[:25]]
+    made = [{"given_name": " ".join(word[:-1]) or "Zxqv", "family_name": word[-1]} for word in words]
+    made += [{"postcode": postcode} for postcode in ("G3 3ZZ", "H3 3ZZ", "N0 5ZZ", "C1 0ED")]
+    known = _known(connection, [dict[str, object](patient_ref=str(place), **one) for place, one in enumerate(made)])
+    assert sorted(_found(connection, known, CODES, source="lab")) == []
+    assert sorted(set(CODES) - _found(connection, known, CODES, source="gp")) == []
 
 
 def test_what_is_known_holds_no_name_postcode_or_address(known: KnownIdentifiers) -> None:

@@ -9,6 +9,7 @@ try one; with it two texts can be compared that nobody can read.
 | run | a word of the forename and one of the surname of one record, as one word, whichever is first |
 | initial | the first letter of a word of the forename, a blank, and a word of the surname |
 | postcode | the whole postcode |
+| code | a postcode of five characters, which may be a Read code: of its own source's texts |
 | address | the number of a house with the one or two words behind it |
 """
 
@@ -85,6 +86,21 @@ _PLACES = (
     "mount",
     "field",
     "fields",
+    *(
+        "bridge",
+        "common",
+        "wood",
+        "woods",
+        "buildings",
+        "cottages",
+        "school",
+        "post",
+        "heath",
+        "side",
+        "meadow",
+        "croft",
+    ),
+    *("fold", "quay", "down"),
 )
 """What the last word of a street may be."""
 _BEHIND_APOSTROPHE = "['`\u00b4\u02bc\u2018\u2019]([a-z]{3,})"
@@ -111,7 +127,8 @@ class KnownIdentifiers:
             are as the records have them, right or mistyped.
         doubtful: ``source, token``: of names and addresses that are made of ordinary words (`ordinary_words`), for the texts of the same
             source. Whoever makes them up would have those words withheld in what all others deliver.
-        names: ``source, patient_ref, token``: the words of each patient's own names.
+        names: ``source, patient_ref, token``: the words of each patient's own names. A text that is nothing but such words is looked
+            for in the texts of their own source: elsewhere somebody could make up a name for each code that is a word.
     """
 
     numbers: pa.Table
@@ -133,6 +150,7 @@ class KnownIdentifiers:
         mine = self.doubtful.filter(pc.equal(self.doubtful["source"], source))
         return replace(
             self,
+            names=self.names.filter(pc.equal(self.names["source"], source)),
             numbers=pa.concat_tables([self.numbers, own.select(["person"]).rename_columns(["number"])]),
             tokens=pa.concat_tables([self.tokens, mine.select(["token"])]),
         )
@@ -295,6 +313,7 @@ WITH pairs AS (
     UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family, left(given, 1), family FROM pairs
         WHERE length(family) > 1
     UNION ALL SELECT source, patient_ref, 'postcode', postcode, NULL, NULL FROM named WHERE length(postcode) >= 5
+    UNION ALL SELECT source, patient_ref, 'code', postcode, NULL, NULL FROM named WHERE length(postcode) = 5
     UNION ALL SELECT source, patient_ref, 'address', unnest({_with_streets_joined("addresses")}), NULL, NULL FROM named
 ) SELECT DISTINCT * FROM words WHERE length(words) > 1
 """
@@ -307,12 +326,14 @@ UNION ALL SELECT words FROM subjects WHERE kind IN ('given', 'family')
 """Words of which it is asked whether they are ordinary."""
 # A digest costs two SHA-256, and many people have one name: each is made once.
 _DIGESTS = f"""
+-- A surname that is a word of medicine is looked for behind no title elsewhere ("MS relapse"); beside a forename it may be a name.
+INSERT INTO subjects SELECT DISTINCT source, patient_ref, 'given', words, NULL, NULL FROM subjects WHERE kind = 'family' AND is_medical(words);
 CREATE OR REPLACE TEMP TABLE digests AS
 SELECT kind, words, identifier_token(kind, words) AS token, bool_and(CASE kind
     WHEN 'run' THEN is_ordinary_name(given, family)
     WHEN 'initial' THEN is_ordinary(family) OR is_ordinary(given || family) OR is_ordinary(family || given)
     WHEN 'address' THEN {_is_ordinary_place("words")}
-    WHEN 'postcode' THEN false ELSE is_medical(words) END) AS is_doubtful
+    WHEN 'code' THEN true WHEN 'family' THEN is_medical(words) ELSE false END) AS is_doubtful
 FROM (SELECT DISTINCT kind, words, given, family FROM subjects) GROUP BY kind, words
 """
 

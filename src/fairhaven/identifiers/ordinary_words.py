@@ -54,11 +54,12 @@ COMMON_WORDS = (
     "zone",
 )  # fmt: skip
 
-# Forenames of many people among them: with an ordinary word for a surname (May Green, Grace Taylor) it is a name still.
+# Forenames of many people among them: with an ordinary word for a surname (May Green, Will Young) it is a name still.
 _FORENAMES = (
-    "amber", "april", "august", "autumn", "crystal", "daisy", "dawn", "eve", "faith", "frank", "grace", "hazel", "holly",
-    "hope", "iris", "ivy", "joy", "june", "lily", "mark", "may", "miles", "olive", "penny", "poppy", "robin", "rose", "ruby",
-    "summer", "violet",
+    "adem", "amber", "anca", "ani", "april", "ash", "august", "autumn", "benedikt", "bishop", "can", "carter", "crystal", "daisy",
+    "dawn", "eve", "faith", "frank", "gene", "grace", "hazel", "holly", "hope", "hunter", "indiana", "iris", "ivy", "jet", "joy",
+    "june", "king", "lily", "mark", "martial", "may", "miles", "miller", "noble", "olive", "penny", "poppy", "prince", "rich",
+    "river", "robin", "rose", "ruby", "sage", "sky", "summer", "taylor", "turner", "violet", "will",
 )  # fmt: skip
 
 # Further words of records (function words, measures, things, administration) that somebody bears for a name.
@@ -97,28 +98,41 @@ _OF_RECORDS = (
 )  # fmt: skip
 
 _OF_NOBODY = (
-    "of", "from", "by", "or", "and", "the", "for", "with", "not", "but", "per", "mg", "ml", "kg", "cm", "mm", "dl", "iu", "uk",
+    "of", "from", "by", "or", "and", "the", "for", "with", "not", "but", "mg", "ml", "kg", "cm", "mm", "dl", "iu", "uk",
     "nos", "nec", "mmol",
 )  # fmt: skip
 """What nobody is called, though it is too short to be told by its form."""
+
+# Names of people of other countries, and of those after whom diseases are called: beside a word of medicine they are none, alone they are.
+_NAMES_TOO = (
+    "addison", "adem", "alfa", "anca", "ani", "ants", "ars", "bag", "barrett", "basic", "bat", "behcet", "benedikt", "beta",
+    "bite", "bitten", "bore", "bowen", "cases", "chip", "colic", "company", "cov", "crohn", "cushing", "date", "doppler",
+    "dupuytren", "each", "egg", "ein", "ether", "far", "gilbert", "gumma", "hashimoto", "hemi", "hodgkin", "huet",
+    "huntington", "ige", "igne", "indiana", "infant", "jet", "lac", "lad", "laron", "luts", "made", "magna", "mal",
+    "marfan", "martial", "meniere", "menieres", "mid", "mol", "morgagni", "morvan", "nile", "nor", "paget", "palmar",
+    "parkinson", "parts", "per", "perthes", "plch", "puck", "rails", "rat", "raynaud", "run", "sac", "scan", "sirs",
+    "sister", "ski", "sky", "still", "tab", "tourette", "vain", "valves", "vasa", "vernal", "vin", "wegener", "yoga",
+)  # fmt: skip
 
 ORDINARY_WORDS = (*COMMON_WORDS, *_OF_RECORDS)
 """Those that are somebody's name, too."""
 
 # How words of medicine end and names of people do not: of 92,000 names of the United States' census of 1990 none does.
 _ENDINGS = (
-    "os[ei]s", "aemia", "aemic", "emic", "phaemia", "tomy", "tomies", "plasty", "scopy", "scope", "graphy", "algia", "pathy",
+    "aemia", "aemic", "phaemia", "tomy", "tomies", "plasty", "scopy", "scope", "graphy", "algia", "pathy",
     "pathic", "plegia", "penia", "lysis", "lytic", "rrho?ea", "rrhage", "phobia", "troph(?:y|ic)", "genic", "genesis", "pril",
-    "sartan", "olol", "statin", "prazole", "cillin", "mycin", "cycline", "floxacin", "dipine", "azole", "triptan", "gliptin",
+    "sartan", "olol", "vastatin", "prazole", "cillin", "mycin", "cycline", "floxacin", "dipine", "azole", "triptan", "gliptin",
     "gliflozin", "glitazone", "tidine", "setron", "[uxz]umab", "tinib", "azepam", "barbital", "profen", "semide", "formin",
-    "a[mz]ide", "phylline", "terone", "solone", "terol", "tamol", "oxetine", "ipramine", "triptyline", "azepine", "codone",
+    "phylline", "terone", "solone", "terol", "tamol", "oxetine", "ipramine", "triptyline", "azepine", "codone",
     "morphine", "icular", "ically", "ectomised", "i[sz]ed", "i[sz]ation", "ility", "[at]tive", "itive", "olog(?:y|ist|ic|ical)",
     "ated", "iasis", "iatric", "aneous", "ectasis", "stenosis", "cephaly", "cardia", "rhexis", "r?rhaphy", "coele", "cytes?",
-    "cytic", "philia", "metry", "stasis", "static", "phagia", "phasia", "pnoe?a", "opsia", "otic", "osed", "iform", "oidal",
+    "cytic", "philia", "static", "phagia", "phasia", "pnoe?a", "opsia", "osed", "iform", "oidal",
     "vascular", "cardial", "hydrate", "chloride", "sul(?:ph|f)ate", "phosphate", "acetate", "oxide", "citrate", "fumarate",
     "maleate", "tartrate", "tional", "thritis", "tablets?", "capsules?",
 )  # fmt: skip
-_MEDICAL = f"^[a-z]{{2,}}(?:{'|'.join(_ENDINGS)})$|^[a-z]{{7,}}itis$"
+_MEDICAL = f"^[a-z]{{2,}}(?:{'|'.join(_ENDINGS)})$"
+# Baltrusaitis, Vukotić, Adžemić, Theodosis, Demetry and Konstatin are people: by these alone no word is medicine's.
+_POSSIBLY_MEDICAL = "^[a-z]{2,}(?:os[ei]s|emic|statin|a[mz]ide|metry|stasis|otic)$|^[a-z]{7,}itis$"
 
 
 @cache
@@ -126,24 +140,46 @@ def medical_words() -> tuple[str, ...]:
     """Words of diseases, drugs and examinations that are nobody's name.
 
     Source: the descriptions of ICD-10-CM and MedlinePlus' names of drugs, both in the public domain, in American and British spelling,
-    and words of forms of drugs and of general practice, without the surnames and forenames of the United States' census of 1990.
+    and words of forms of drugs and of general practice, without the surnames and forenames of the United States' census of 1990, and
+    without those of many countries that Faker has.
     """
     text = files("fairhaven.identifiers").joinpath("medical_words.txt").read_text(encoding="ascii")
     return (*text.split(), *_OF_NOBODY)
 
 
+@cache
+def words_of_terms() -> tuple[str, ...]:
+    """Further words of the terms of British code lists (makers, brands, short forms): beside a word of medicine they are none of a name.
+
+    They are none of the 40,000 names of many countries that Faker has; some may be somebody's, so by themselves they count for nothing.
+    """
+    return tuple(files("fairhaven.identifiers").joinpath("words_of_terms.txt").read_text(encoding="ascii").split())
+
+
+@cache
+def _lists() -> dict[str, pa.Table]:
+    lists = {
+        "medical_words": medical_words(),
+        "anybodys_words": ORDINARY_WORDS,
+        "names_too": _NAMES_TOO,
+        "words_of_terms": words_of_terms(),
+    }
+    return {name: pa.table({"word": pa.array(words, pa.string())}) for name, words in lists.items()}
+
+
 def define_ordinary_words(connection: duckdb.DuckDBPyConnection, words: str) -> None:
     """Define the macros ``is_medical(word)``, ``is_ordinary(word)`` and ``is_ordinary_name(given, family)`` on a connection, of plain words.
 
-    A name is ordinary where one of its words is medicine's, where both are anybody's and the first is no forename, or where both together
-    are a word ("Para Cetamol").
+    A name is ordinary where one of its words is medicine's and the other one is, too, or anybody's, or of a term; where both are anybody's and the
+    first is no forename; or where both together are a word ("Para Cetamol"). One word of medicine beside one that is on no list may be
+    somebody: what has one of the endings alone, and is called so in another country, is to be found.
 
     Args:
         words: query of all words, ``word``, of which it may be asked, also of two together; each is looked at once, whatever the macros
             are asked for how often. What is no word of it is not ordinary.
     """
-    for name, listed in (("medical_words", medical_words()), ("anybodys_words", ORDINARY_WORDS)):
-        connection.register("given_words", pa.table({"word": pa.array(listed, pa.string())}))
+    for name, listed in _lists().items():
+        connection.register("given_words", listed)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM given_words")
         connection.unregister("given_words")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE asked_words AS SELECT DISTINCT word FROM ({words})")
@@ -152,7 +188,17 @@ def define_ordinary_words(connection: duckdb.DuckDBPyConnection, words: str) -> 
 
 def drop_ordinary_words(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop the tables of `define_ordinary_words`."""
-    for name in ("medical_words", "anybodys_words", "asked_words", "medical_asked", "ordinary_asked"):
+    for name in (
+        "medical_words",
+        "anybodys_words",
+        "names_too",
+        "words_of_terms",
+        "asked_words",
+        "medical_asked",
+        "ordinary_asked",
+        "possible_asked",
+        "beside_medicine",
+    ):
         connection.execute(f"DROP TABLE {name}")
 
 
@@ -160,14 +206,18 @@ _DEFINED = f"""
 CREATE OR REPLACE TEMP TABLE medical_asked AS
 FROM asked_words WHERE regexp_matches(word, {literal(_MEDICAL)}) OR word IN (FROM medical_words);
 CREATE OR REPLACE TEMP TABLE ordinary_asked AS FROM medical_asked UNION FROM asked_words SEMI JOIN anybodys_words USING (word);
+CREATE OR REPLACE TEMP TABLE possible_asked AS FROM ordinary_asked
+UNION FROM asked_words WHERE regexp_matches(word, {literal(_POSSIBLY_MEDICAL)}) OR word IN (FROM names_too);
+CREATE OR REPLACE TEMP TABLE beside_medicine AS FROM possible_asked UNION FROM asked_words SEMI JOIN words_of_terms USING (word);
 CREATE OR REPLACE MACRO is_medical(word) AS (word IN (FROM medical_asked));
 CREATE OR REPLACE MACRO is_ordinary(word) AS (word IN (FROM ordinary_asked));
-CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS (is_medical(given) OR is_medical(family) OR is_ordinary(given || family)
-    OR is_ordinary(family || given)
-    OR (is_ordinary(family) AND is_ordinary(given) AND given NOT IN ({literals(*_FORENAMES)})))
+CREATE OR REPLACE MACRO is_possible(word) AS (word IN (FROM possible_asked));
+CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS ((is_medical(given) AND family IN (FROM beside_medicine))
+    OR (is_medical(family) AND given IN (FROM beside_medicine)) OR is_ordinary(given || family) OR is_ordinary(family || given)
+    OR (is_possible(family) AND is_possible(given) AND given NOT IN ({literals(*_FORENAMES)})))
 """
 
 
 def code_of_words() -> str:
     """What makes a word ordinary, as a text."""
-    return "".join((_DEFINED, *medical_words(), *ORDINARY_WORDS))
+    return "".join((_DEFINED, *medical_words(), *ORDINARY_WORDS, *_NAMES_TOO, *words_of_terms()))

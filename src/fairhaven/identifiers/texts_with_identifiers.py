@@ -5,9 +5,9 @@ Each different text is looked at once. A text holds one where
 - ten of its digits in a row, whatever stands between them, are a known NHS number;
 - a forename and the surname of one record stand in it beside each other, with one word between them or as one word, in either order;
 - a surname stands behind a title (Mr, Mrs, Miss, Ms), with or without initials;
-- it is nothing but names, and not all of them are common words;
+- it is nothing but names of the source itself, and not all of them are common words;
 - it is nothing but an initial and the surname of one record, or such a word stands before an @ or alone in capitals;
-- a postcode or a line of an address of a record stands in it.
+- a postcode or a line of an address of a record stands in it; of others than the source itself no postcode that may be a Read code.
 
 A surname alone among other words tells nothing of whom: diseases, signs and makers of drugs are named after people. Whether it
 is the row's own patient's is asked beside the rows (`intake.withheld_values`).
@@ -32,6 +32,9 @@ TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
 """Not Dr: makers of drugs and signs have it."""
 
 _POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?(?:[^0-9a-z]{0,3}[0-9]|[0-9] )[abd-hjlnp-uw-z]{2}\b"
+_AREAS_OF_ONE_LETTER = "[beglmnsw]"
+_FIVE = "[a-z][0-9]{2}[a-z]{2}"
+"""What a postcode of five characters with nothing in it looks like, and a Read code (``G33zz``)."""
 _HOUSE = "[0-9] ?[a-z]?[^0-9a-z]+[a-z]{2}|[0-9][a-z]{4}"
 _PARTICLES = ("o", "mc", "mac", "d", "de", "la", "le", "st", "fitz", "al", "el")
 """What a surname may begin with, apart or not."""
@@ -61,6 +64,7 @@ def find_texts(
     define_token(connection, key)
     connection.register("known_numbers", known.numbers)
     connection.register("given_tokens", known.tokens)
+    connection.register("names_of_source", known.names)
     # As a table, of which it is known how many there are: then the few of the texts are looked for among them, and not the reverse.
     connection.execute("CREATE OR REPLACE TEMP TABLE known_tokens AS FROM given_tokens")
     plain = plain_sql("written")
@@ -90,6 +94,7 @@ def find_texts(
     )
     connection.unregister("known_numbers")
     connection.unregister("given_tokens")
+    connection.unregister("names_of_source")
 
 
 def _with_numbers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -121,7 +126,8 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
             FROM (SELECT DISTINCT word FROM placed WHERE length(word) > 1), (VALUES ('family'), ('given')) AS kinds(kind)
         ) SEMI JOIN known_tokens USING (token);
         CREATE OR REPLACE TEMP TABLE names AS
-        SELECT word, bool_or(kind = 'family') AS is_family, bool_or(kind = 'given') AS is_given FROM named_words GROUP BY word;
+        SELECT word, bool_or(kind = 'family') AS is_family, bool_or(kind = 'given') AS is_given, bool_or(is_own) AS is_own
+        FROM (SELECT *, token IN (SELECT token FROM names_of_source) AS is_own FROM named_words) GROUP BY word;
         CREATE OR REPLACE TEMP TABLE placed_names AS SELECT * FROM placed JOIN names USING (word);
         """
     )
@@ -133,7 +139,7 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         -- As equalities, because a range would compare each name of a long text with every other.
         FROM (SELECT *, unnest([place + 1, place + 2, place + 3]) AS behind FROM placed_names) AS one
             JOIN placed_names AS other ON other.number = one.number AND other.place = one.behind
-        WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
+        WHERE one.is_given OR other.is_given;
         INSERT INTO telling
         SELECT name.number FROM (SELECT *, unnest([place - 1, place - 2, place - 3, place - 4]) AS before FROM placed_names WHERE is_family) AS name
             JOIN placed AS title ON title.number = name.number AND title.place = name.before
@@ -142,7 +148,9 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         WHERE (name.before = name.place - 1 OR length(initial.word) = 1) AND title.word IN ({literals(*TITLES)});
         INSERT INTO telling
         SELECT number FROM placed_names WHERE {names_alone} GROUP BY number, words
-        HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*ORDINARY_WORDS)}));
+        -- The names of a source have three letters or more: shorter ones are words beside them.
+        HAVING count(DISTINCT place) FILTER (is_own OR length(word) < 3) = words
+            AND bool_or(is_own AND length(word) > 2 AND word NOT IN ({literals(*ORDINARY_WORDS)}));
         DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names
         """
     )
@@ -150,10 +158,13 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
 
 def _with_tokens(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> None:
     """Texts in which a run, a postcode, an address or an initial with a name stands whose token is known."""
-    postcodes = f"list_transform(regexp_extract_all(plain, '{_POSTCODE}'), lambda one: {joined_sql('one')})"
+    postcodes = (
+        f"SELECT number, text, plain, unnest(regexp_extract_all(plain, '{_POSTCODE}')) AS one FROM worded "
+        f"WHERE regexp_matches(plain, '{_POSTCODE}')"
+    )
     parts = [
         "SELECT number, 'run' AS kind, run AS words FROM runs",
-        f"SELECT number, 'postcode', unnest({postcodes}) FROM worded WHERE regexp_matches(plain, '{_POSTCODE}')",
+        f"SELECT number, {_POSTCODE_OR_CODE}, {joined_sql('one')} FROM ({postcodes})",
         f"SELECT number, 'address', unnest({address_keys_sql('plain', every=True)}) FROM worded WHERE regexp_matches(plain, '{_HOUSE}')",
     ]
     if names_alone:
@@ -171,6 +182,12 @@ def _with_tokens(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) ->
         """
     )
 
+
+# Read codes have letters of both sizes, and stand alone.
+_POSTCODE_OR_CODE = (
+    f"CASE WHEN regexp_full_match(one, '{_FIVE}') AND (length(trim(plain)) = 5 OR NOT regexp_matches(one, '^{_AREAS_OF_ONE_LETTER}') "
+    "OR NOT (contains(text, one) OR contains(text, upper(one)))) THEN 'code' ELSE 'postcode' END"
+)
 
 _SIGNED = f"""
     SELECT number, names[1] AS name, letters FROM (

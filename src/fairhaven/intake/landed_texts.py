@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
 from fairhaven.engine.sql import file, identifier, literal, literals
@@ -132,7 +131,7 @@ class LandedTexts:
             find_texts(connection, "texts", known, key=self.key)
             connection.register("local_numbers", local_numbers)
             connection.register("known_numbers", known.numbers)
-            connection.register("own_names", known.names.filter(pc.equal(known.names["source"], self.source)))
+            connection.register("own_names", known.names)
             find_birth_dates(connection)
             find_local_numbers(connection)
             find_own_names(connection)
