@@ -7,6 +7,7 @@ import pytest
 
 from fairhaven.intake import Receipt, Source
 from tests.support.intake_hub import Hub
+from tests.unit.test_row_versions import flow
 
 _CDM = 'title = "Partner"\ncontroller = "partner"\nkind = "cdm"\nformat = "omop"\n'
 _PERSON = "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id,provider_id,person_source_value\n"
@@ -49,3 +50,20 @@ def test_every_number_of_a_person_is_looked_for_in_texts_and_a_row_that_cannot_s
     assert [row["year_of_birth"] for row in hub.landed(table="person")] == [1950]
     texts = [str(row["condition_source_value"]) for row in hub.landed(table="condition_occurrence")]
     assert not any("LOCAL" in text for text in texts)
+
+
+@pytest.mark.parametrize("is_sound_first", [True, False])
+def test_a_row_in_quarantine_takes_no_other_of_its_number_from_the_same_cdm_and_one_of_an_earlier_cdm_it_does(
+    hub: Hub, is_sound_first: bool
+) -> None:
+    persons = _PERSON + "1,8507,1950,,,0,0,,\n2,8507,1960,,,0,0,,\n"
+    header = "measurement_id,person_id,measurement_concept_id,measurement_date,measurement_type_concept_id\n"
+    sound, faulty = "5,1,3004249,2020-01-01,32817\n", "5,2,3004249,2020-13-01,32817\n"
+    rows = sound + faulty if is_sound_first else faulty + sound
+    source, receipt = delivered(hub, person=persons, measurement=header + rows)
+    count = receipt.extracts[0].tables["measurement"]
+    assert (count.landed, count.superseded, count.quarantined) == (1, 0, 1)
+    assert flow(hub, source)["measurement"].current == 1
+    (hub.folder / "cdm" / "measurement.csv").write_text(header + faulty)
+    hub.deliver(source, [hub.folder / "cdm"])
+    assert (flow(hub, source)["measurement"].current, flow(hub, source)["measurement"].outdated) == (0, 1)

@@ -48,6 +48,7 @@ def test_a_declaration_is_read_with_landed_names_and_defaults(tmp_path: Path) ->
         (('"%d/%m/%Y"', '"%d/%m/%Y%"'), "% is not a directive"),
         (('"%d/%m/%Y"', '"%x"'), "%x is not a directive"),
         (('"%d/%m/%Y"', '"%d/%m"'), "names no year"),
+        (('"%d/%m/%Y"', '"%Y-W%W"'), "%Y-W%W: says a week without its day"),
         (('value = "number"', 'value = { type = "time", formats = ["%M:%S"] }'), "names no hour"),
         (('identity = "postcode"', 'identity = "zip"'), "identity: is not one of"),
         (('type = "date", identity', 'type = "text", identity'), 'must be "date" for birth_date'),

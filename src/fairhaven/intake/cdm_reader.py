@@ -77,7 +77,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "6"
+    version = "7"
     threads: int | None = None
 
     def stage(
@@ -235,10 +235,22 @@ def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable)
         return staged
     key = ", ".join(identifier(column) for column in declaration.key)
     if count_of(connection, f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}") == 0:
-        return staged
+        return _without_doubled_unread(connection, staged, key)
     everything = tuple(column.name for column in declaration.columns)
     by_content = dataclasses.replace(declaration, key=everything)
     return dataclasses.replace(staged, declaration=by_content, shared_key=declaration.key, unread="")
+
+
+def _without_doubled_unread(connection: duckdb.DuckDBPyConnection, staged: StagedTable, key: str) -> StagedTable:
+    """Of one number the row that can be read counts: a delivered CDM is of one moment, so of two rows of it neither is the newer, and the other may
+    be another person's."""
+    if not staged.unread or count_of(connection, f"SELECT count(*) FROM {identifier(staged.unread)}") == 0:
+        return staged
+    alone = f"{staged.declaration.name}_unread_alone"
+    connection.execute(
+        f"CREATE VIEW {identifier(alone)} AS FROM {identifier(staged.unread)} ANTI JOIN {identifier(staged.rows)} USING ({key})"
+    )
+    return dataclasses.replace(staged, unread=alone)
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:

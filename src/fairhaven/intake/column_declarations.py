@@ -7,7 +7,7 @@ from dataclasses import replace
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration
 from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.numbered_columns import WRONG_RANGE, numbered_columns
-from fairhaven.kernel.partial_days import LAST_DAY, known_part
+from fairhaven.kernel.partial_days import LAST_DAY, known_part, says_week_alone
 from fairhaven.kernel.toml import Section
 
 _DIRECTIVES = frozenset([*"aAbBdfgGHIjmMnpSuUVwWyYzZ%", "-d", "-m", "-H", "-I", "-M", "-S", "-j"])
@@ -131,6 +131,8 @@ def form_fault(form: str, kind: str) -> str:
         return f"%{unknown[0]} is not a directive of strptime that can be read (those that can: %{' %'.join(sorted(_DIRECTIVES))})"
     if kind != "time" and not {"Y", "y", "G"}.intersection(directives):
         return "names no year, so every day would be one of the year 1900"
+    if kind != "time" and says_week_alone(form):
+        return "says a week without its day; write the day with it (%u, %w or %a), or land the week as text"
     if kind == "time" and not {"H", "I", "-H", "-I"}.intersection(directives):
         return "names no hour"
     return ""

@@ -11,11 +11,17 @@ LAST_DAY = "_last_day"
 
 _DIRECTIVE = re.compile("%(-?.)")
 _DAYS, _MONTHS, _WEEKDAYS = frozenset({"d", "-d", "j", "-j"}), frozenset({"m", "-m", "b", "B"}), frozenset("aAuw")
+_WEEKS = frozenset("UVW")
 
 
 def known_part(form: str) -> str:
     """The finest part of a date that a strptime form says: ``day``, ``month`` or ``year``."""
     said = set(_DIRECTIVE.findall(form))
-    if said & _DAYS or (said & frozenset("UVW") and said & _WEEKDAYS):
+    if said & _DAYS or (said & _WEEKS and said & _WEEKDAYS):
         return "day"
     return "month" if said & _MONTHS else "year"
+
+
+def says_week_alone(form: str) -> bool:
+    """Whether a strptime form says a week without its day. What is known of such a date is neither a month nor a year."""
+    return known_part(form) != "day" and not _WEEKS.isdisjoint(_DIRECTIVE.findall(form))
