@@ -84,7 +84,7 @@ _OF_RECORDS = (
     "older", "on", "original", "over", "packs", "pad", "pads", "pan", "partial", "party", "past", "patches", "peak", "pen",
     "picking", "pillow", "pin", "plant", "plants", "plates", "point", "pole", "pollen", "pop", "port", "previous", "proper",
     "puff", "pump", "push", "query", "raised", "ramp", "range", "rd", "reading", "reasons", "recent", "record", "records",
-    "register", "rider", "ridge", "riding", "rim", "river", "rolling", "roof", "route", "run", "running", "runs", "saliva",
+    "register", "relapse", "rider", "ridge", "riding", "rim", "river", "rolling", "roof", "route", "run", "running", "runs", "saliva",
     "salt", "salts", "sample", "scarlet", "schools", "screening", "screw", "screws", "sea", "seed", "senna", "serum", "setting",
     "shark", "shell", "ship", "shoe", "shows", "signs", "sit", "sits", "sleep", "slight", "smaller", "so", "solar", "some",
     "splint", "sport", "spray", "st", "stairs", "stand", "standing", "staple", "start", "station", "stick", "sting", "stings",
@@ -99,7 +99,7 @@ _OF_RECORDS = (
 
 _OF_NOBODY = (
     "of", "from", "by", "or", "and", "the", "for", "with", "not", "but", "mg", "ml", "kg", "cm", "mm", "dl", "iu", "uk",
-    "nos", "nec", "mmol",
+    "nos", "nec", "mmol", "ms",
 )  # fmt: skip
 """What nobody is called, though it is too short to be told by its form."""
 
@@ -148,21 +148,11 @@ def medical_words() -> tuple[str, ...]:
 
 
 @cache
-def words_of_terms() -> tuple[str, ...]:
-    """Further words of the terms of British code lists (makers, brands, short forms): beside a word of medicine they are none of a name.
-
-    They are none of the 40,000 names of many countries that Faker has; some may be somebody's, so by themselves they count for nothing.
-    """
-    return tuple(files("fairhaven.identifiers").joinpath("words_of_terms.txt").read_text(encoding="ascii").split())
-
-
-@cache
 def _lists() -> dict[str, pa.Table]:
     lists = {
         "medical_words": medical_words(),
         "anybodys_words": ORDINARY_WORDS,
         "names_too": _NAMES_TOO,
-        "words_of_terms": words_of_terms(),
     }
     return {name: pa.table({"word": pa.array(words, pa.string())}) for name, words in lists.items()}
 
@@ -170,7 +160,7 @@ def _lists() -> dict[str, pa.Table]:
 def define_ordinary_words(connection: duckdb.DuckDBPyConnection, words: str) -> None:
     """Define the macros ``is_medical(word)``, ``is_ordinary(word)`` and ``is_ordinary_name(given, family)`` on a connection, of plain words.
 
-    A name is ordinary where one of its words is medicine's and the other one is, too, or anybody's, or of a term; where both are anybody's and the
+    A name is ordinary where one of its words is medicine's and the other one is, too, or may be, or is anybody's; where both are anybody's and the
     first is no forename; or where both together are a word ("Para Cetamol"). One word of medicine beside one that is on no list may be
     somebody: what has one of the endings alone, and is called so in another country, is to be found.
 
@@ -192,12 +182,10 @@ def drop_ordinary_words(connection: duckdb.DuckDBPyConnection) -> None:
         "medical_words",
         "anybodys_words",
         "names_too",
-        "words_of_terms",
         "asked_words",
         "medical_asked",
         "ordinary_asked",
         "possible_asked",
-        "beside_medicine",
     ):
         connection.execute(f"DROP TABLE {name}")
 
@@ -208,16 +196,15 @@ FROM asked_words WHERE regexp_matches(word, {literal(_MEDICAL)}) OR word IN (FRO
 CREATE OR REPLACE TEMP TABLE ordinary_asked AS FROM medical_asked UNION FROM asked_words SEMI JOIN anybodys_words USING (word);
 CREATE OR REPLACE TEMP TABLE possible_asked AS FROM ordinary_asked
 UNION FROM asked_words WHERE regexp_matches(word, {literal(_POSSIBLY_MEDICAL)}) OR word IN (FROM names_too);
-CREATE OR REPLACE TEMP TABLE beside_medicine AS FROM possible_asked UNION FROM asked_words SEMI JOIN words_of_terms USING (word);
 CREATE OR REPLACE MACRO is_medical(word) AS (word IN (FROM medical_asked));
 CREATE OR REPLACE MACRO is_ordinary(word) AS (word IN (FROM ordinary_asked));
 CREATE OR REPLACE MACRO is_possible(word) AS (word IN (FROM possible_asked));
-CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS ((is_medical(given) AND family IN (FROM beside_medicine))
-    OR (is_medical(family) AND given IN (FROM beside_medicine)) OR is_ordinary(given || family) OR is_ordinary(family || given)
+CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS ((is_medical(given) AND is_possible(family))
+    OR (is_medical(family) AND is_possible(given)) OR is_ordinary(given || family) OR is_ordinary(family || given)
     OR (is_possible(family) AND is_possible(given) AND given NOT IN ({literals(*_FORENAMES)})))
 """
 
 
 def code_of_words() -> str:
     """What makes a word ordinary, as a text."""
-    return "".join((_DEFINED, *medical_words(), *ORDINARY_WORDS, *_NAMES_TOO, *words_of_terms()))
+    return "".join((_DEFINED, *medical_words(), *ORDINARY_WORDS, *_NAMES_TOO))
