@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,38 +84,7 @@ dose_unit = "text"
 refills = "whole"
 gone = "text"
 """
-_COLUMNS = {
-    "persons": (
-        "person",
-        "nhs_number",
-        "sex",
-        "born",
-        "born_year",
-        "born_month",
-        "ethnicity",
-        "died",
-        "died_clock",
-        "gone",
-    ),
-    "visits": ("visit", "person", "kind", "day", "clock", "end_day", "end_clock", "standing", "gone"),
-    "events": (
-        *("event", "person", "visit", "kind", "vocabulary", "code", "day", "clock", "end_day", "end_clock", "standing"),
-        *(
-            "status",
-            "number",
-            "operator",
-            "unit",
-            "low",
-            "high",
-            "value",
-            "days_supply",
-            "quantity",
-            "dose_unit",
-            "refills",
-            "gone",
-        ),
-    ),
-}
+_COLUMNS = {name: tuple(table["columns"]) for name, table in tomllib.loads(_TABLES)["tables"].items()}
 _HEAD = """title = "{name}"
 controller = "c"
 kind = "{kind}"

@@ -42,6 +42,21 @@ born = {{ type = "date", identity = "birth_date", optional = true }}
 {more}
 """
 HEADER = "event_id,patient_id,event_date,value,code\n"
+NAMED = """
+title = "x"
+controller = "c"
+kind = "hospital"
+format = "delimited"
+[tables.persons]
+files = ["*"]
+key = ["patient_id"]
+patient = "patient_id"
+[tables.persons.columns]
+patient_id = "text"
+given_name = { type = "text", identity = "given_name" }
+family_name = { type = "text", identity = "family_name" }
+"""
+"""Another source, whose records say what people are called."""
 
 
 class MemoryVault:

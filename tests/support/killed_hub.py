@@ -26,7 +26,6 @@ from typing import Any
 from tests.support.actors import ANNA, BEN
 from tests.support.processes import ENVIRONMENT
 
-MONTHS = ("2026-10-01", "2026-11-01")
 _TODAY = dt.date(2026, 11, 2)
 EXPORTED = "exported"
 """Folder of a hub's folder for what is exported of it."""

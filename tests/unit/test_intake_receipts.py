@@ -6,22 +6,7 @@ from pathlib import Path
 
 from fairhaven.cli import delivery_text
 from fairhaven.intake.model import IdentifyingColumns
-from tests.support.intake_hub import HEADER, Hub
-
-NAMED = """
-title = "x"
-controller = "c"
-kind = "hospital"
-format = "delimited"
-[tables.persons]
-files = ["*"]
-key = ["patient_id"]
-patient = "patient_id"
-[tables.persons.columns]
-patient_id = "text"
-given_name = { type = "text", identity = "given_name" }
-family_name = { type = "text", identity = "family_name" }
-"""
+from tests.support.intake_hub import HEADER, NAMED, Hub
 
 
 def test_a_receipt_tells_columns_with_identifiers_and_neither_their_rows_nor_whose_records_know_them(

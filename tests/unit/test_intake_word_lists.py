@@ -17,24 +17,10 @@ from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake import ReadTexts
 from fairhaven.intake.fhir.code_lists import listed_codes
 from fairhaven.intake.fhir.status_codes import CODES
-from tests.support.intake_hub import HEADER, Hub
+from tests.support.intake_hub import HEADER, NAMED, Hub
 
 TYPE_1 = '[type_1_opt_out]\ntable = "events"\ncolumn = "code"\ndate = "event_date"\nopted_out = ["XaZ89"]\nopted_in = ["XaZ8A"]'
 WITHHELD = f"{MARK}9294851c624578e1]"
-NAMED = """
-title = "x"
-controller = "c"
-kind = "hospital"
-format = "delimited"
-[tables.persons]
-files = ["*"]
-key = ["patient_id"]
-patient = "patient_id"
-[tables.persons.columns]
-patient_id = "text"
-given_name = { type = "text", identity = "given_name" }
-family_name = { type = "text", identity = "family_name" }
-"""
 FHIR = 'title = "x"\ncontroller = "c"\nkind = "hospital"\nformat = "fhir"\n'
 
 

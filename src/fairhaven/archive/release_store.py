@@ -101,7 +101,7 @@ class ReleaseStore:
 
     def releases(self) -> list[Release]:
         """Every release, the oldest first. Raises as `release`."""
-        return [self._as_sealed(number) for number in sorted(self.seals())]
+        return [self._as_sealed(number, seal) for number, seal in sorted(self.seals().items())]
 
     def release(self, name: str | None = None) -> Release:
         """A release by its name, or the current one.
@@ -113,7 +113,9 @@ class ReleaseStore:
         """
         if name is None:
             return self.current()
-        return self._as_sealed(number_of(name, self.seals()))
+        seals = self.seals()
+        number = number_of(name, seals)
+        return self._as_sealed(number, seals[number])
 
     def current(self) -> Release:
         """The release in use: the latest, or an earlier one that a roll-back made current. Raises as `release`."""
@@ -140,16 +142,17 @@ class ReleaseStore:
         """
         return seals_in(self.ledger.entries_of(EventKind.RELEASE, EventKind.ERASURE))
 
-    def _as_sealed(self, number: int) -> Release:
-        path, seal = self.manifest(number), self.seals()[number]
+    def _as_sealed(self, number: int, seal: str) -> Release:
+        path = self.manifest(number)
         if path.exists():
-            seen: tuple[int | str, ...] = (*stamp_of(path), seal)
-            if number in self._sealed and self._sealed[number][0] == seen:
+            stamp = stamp_of(path)
+            if number in self._sealed and self._sealed[number][0] == (*stamp, seal):
                 return self._sealed[number][1]
+            seal = self.seals()[number]  # an erasure may have ended since
             written = read_json(path)
             release = read_manifest(written, path=path)
             if seal_of(written) == release.hash == seal:
-                self._sealed[number] = seen, release
+                self._sealed[number] = (*stamp, seal), release
                 return release
         if self._is_written_anew(number):
             raise NotAllowedNow(

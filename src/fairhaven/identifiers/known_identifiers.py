@@ -76,32 +76,9 @@ _STREETS = {
 }
 _PLACES = (
     *sorted(set(_STREETS.values())),
-    "row",
-    "yard",
-    "end",
-    "gate",
-    "vale",
-    "wharf",
-    "bank",
-    "mount",
-    "field",
-    "fields",
-    *(
-        "bridge",
-        "common",
-        "wood",
-        "woods",
-        "buildings",
-        "cottages",
-        "school",
-        "post",
-        "heath",
-        "side",
-        "meadow",
-        "croft",
-    ),
-    *("fold", "quay", "down"),
-)
+    "row", "yard", "end", "gate", "vale", "wharf", "bank", "mount", "field", "fields", "bridge", "common", "wood", "woods",
+    "buildings", "cottages", "school", "post", "heath", "side", "meadow", "croft", "fold", "quay", "down",
+)  # fmt: skip
 """What the last word of a street may be."""
 _BEHIND_APOSTROPHE = "['`\u00b4\u02bc\u2018\u2019]([a-z]{3,})"
 _TWO_LETTERS = {"\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u00f8": "oe", "\u00e5": "aa"}
