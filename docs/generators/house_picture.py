@@ -29,6 +29,7 @@ WORDS = {
     "identifiers": "who is named in a text",
     "release": "manifest, facts, description",
     "ledger": "what was done, by whom",
+    "records": "the one database, its revisions and jobs",
     "engine": "tables on DuckDB or Spark",
     "kernel": "errors, files, identifiers, progress",
 }

@@ -111,7 +111,7 @@ def page() -> str:
         (
             "The licences are what each package states of itself. Wheels with compiled code carry libraries of others inside, whose licences are in the wheel's own "
             "licence files (numpy's, for one, brings GCC's Fortran runtime, under the GPL with GCC's runtime exception). What builds and tests Fairhaven "
-            "(`requirements/build.txt`, `requirements/test.txt`) and the optional extras `dp`, `spark` and `sail` are not in it."
+            "(`requirements/build.txt`, `requirements/test.txt`) and the optional extras `dp`, `postgresql`, `spark` and `sail` are not in it."
         ),
     ]
     return "\n".join(lines) + "\n"
