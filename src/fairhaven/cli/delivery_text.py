@@ -1,6 +1,6 @@
 """Deliveries in words: what became of files, and what a vocabulary holds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,6 +13,13 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.intake import Extract, QuarantineReason, Receipt, UndecidedKey
 
 _DELIMITERS = {"\t": "tabs", " ": "blanks", ",": "commas", ";": "semicolons"}
+_DAMAGE = {
+    "rounded": "long numbers with an exponent, whose last digits are lost",
+    "cut": "identifiers of SNOMED CT whose last digits are lost (a build restores those of which the vocabulary has the only one that fits)",
+    "date": "codes taken for dates",
+    "zero": "NDC of ten digits, of which a leading zero is lost before one of the parts",
+}
+"""Kind of damage (`CodeDamage`) -> what happened."""
 _REASONS = 10
 """How many reasons for quarantine a receipt on a screen lists for each table."""
 
@@ -59,6 +66,7 @@ def receipt(found: "Receipt") -> Iterator[str]:
             if count.emptied:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.emptied.items())
                 yield f"      made empty, because the value did not fit: {named}"
+            yield from _damaged(count.damaged)
             if count.withheld:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
                 yield f"      withheld, as free text: {named}"
@@ -75,6 +83,15 @@ def receipt(found: "Receipt") -> Iterator[str]:
         if len(undecided.extracts) > 1:
             numbers = ", ".join(map(str, undecided.extracts))
             yield f"  {undecided.table} (extracts {numbers}): {_undecided(undecided)}; the last file counts"
+
+
+def _damaged(found: "Mapping[str, Mapping[str, int]]") -> Iterator[str]:
+    """Which columns a spreadsheet seems to have been at, how, and what can be done."""
+    for column, kinds in found.items():
+        for kind, rows in kinds.items():
+            yield f"      warning: {column} looks damaged by a spreadsheet in {rows:,} rows: {_DAMAGE[kind]}"
+    if found:
+        yield "      such codes lead to no concept, and such numbers are taken for one; have the file written anew, with these columns as text"
 
 
 def _undecided(found: "UndecidedKey") -> str:

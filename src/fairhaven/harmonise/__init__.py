@@ -8,7 +8,7 @@ from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule, check_columns, read_mapping
-from fairhaven.harmonise.mapping_rows import mapped_rows, texts_read, withheld_texts, words_named
+from fairhaven.harmonise.mapping_rows import codes_read, mapped_rows, texts_read, withheld_texts, words_named
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
@@ -32,6 +32,7 @@ __all__ = [
     "SourceTables",
     "VocabularyTables",
     "check_columns",
+    "codes_read",
     "contradictions",
     "fhir_rows",
     "harmonise",

@@ -19,9 +19,12 @@ from fairhaven.harmonise.generic_rows import (
     LINEAGE,
     GenericRows,
 )
+from fairhaven.harmonise.local_maps import omop_spelling
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.mapping_values import (
+    ConstantValue,
     MappedValue,
+    MappingValue,
     ScaledValue,
     as_type,
     columns_of,
@@ -95,6 +98,35 @@ def texts_read(rule: MapRule) -> tuple[frozenset[str], frozenset[str]]:
     said = {condition.column for condition in rule.when}.union([rule.text], *map(columns_of, values))
     free = texts - said
     return frozenset(every - free), frozenset(free)
+
+
+def codes_read(rule: MapRule) -> dict[str, frozenset[str]]:
+    """Column of the source in which a declarative rule looks for codes -> vocabularies, as OMOP spells them, of which they can be; '' where it does not say."""
+    made = dict(rule.unpivot)
+    found = defaultdict[str, set[str]](set)
+    # Of a fixed concept the code says nothing more.
+    codes = rule.codes if rule.concept_id is None else ()
+    pairs = [(code.column, code.vocabulary) for code in (*codes, *([rule.value] if rule.value else []))]
+    given = dict(rule.gives)
+    pairs += [(value, given[beside]) for name, value in rule.gives if (beside := f"{name}_vocabulary_id") in given]
+    for value, vocabulary in pairs:
+        named = {omop_spelling(name.strip()) for name in _vocabularies(vocabulary)}
+        for column in columns_of(value):
+            for each in made.get(column, (column,)):
+                found[each] |= named
+    return {column: frozenset(named) for column, named in found.items()}
+
+
+def _vocabularies(value: MappingValue) -> Iterator[str]:
+    """What a value that names a vocabulary can be; '' for what only the rows say."""
+    match value:
+        case MappingValue(source=ConstantValue(value=str(name)), steps=()):
+            yield name
+        case MappingValue(steps=(*_, MappedValue() as step)):
+            yield from (to for _, to in step.pairs if isinstance(to, str))
+            yield step.default if isinstance(step.default, str) else ""
+        case _:
+            yield ""
 
 
 def words_named(rule: MapRule) -> dict[str, frozenset[str]]:

@@ -9,6 +9,7 @@ from fairhaven.disclosure import Policy
 from fairhaven.harmonise import (
     MappingFile,
     check_columns,
+    codes_read,
     missing_texts,
     read_carrot,
     read_code_map,
@@ -202,7 +203,10 @@ def _with_texts_read(source: Source, mappings: Mapping[str, MappingFile]) -> Sou
             words = dict(before.words)
             for column, named in words_named(rule).items():
                 words[column] = words.get(column, frozenset()) | named
-            found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain, words=words)
+            codes = dict(before.codes)
+            for column, vocabularies in codes_read(rule).items():
+                codes[column] = codes.get(column, frozenset()) | vocabularies
+            found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain, words=words, codes=codes)
     return replace(source, reads=found)
 
 

@@ -21,6 +21,7 @@ from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
 from fairhaven.intake import repeated_keys
+from fairhaven.intake.damaged_codes import damaged_codes
 from fairhaven.intake.free_text import is_free_text_sql, is_unread
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
@@ -253,6 +254,7 @@ class _Landing:
             has_unique_keys=gave_way.has_unique_keys,
             has_versions=gave_way.has_versions,
             emptied=staged.emptied,
+            damaged=damaged_codes(self.connection, self.source, declaration, target, names),
             withheld=self._free_texts(declaration, target),
         )
         if count.received != rows + count.quarantined + count.erased:

@@ -207,11 +207,13 @@ class ReadTexts:
         plain: those that they take for codes, words of a list, conditions, references, numbers or days.
         free: those that they pass on as text, of which nobody has said that it is of a list.
         words: column -> words that they name in conditions and lists.
+        codes: column of codes -> vocabularies that its codes can be of, as OMOP spells them; '' where the rules do not say which.
     """
 
     plain: frozenset[str]
     free: frozenset[str]
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,6 +269,8 @@ class TableCount:
         has_unique_keys: no two landed rows share a row_key.
         has_versions: rows say which version they are, or take others back, so that not their order decides which counts.
         emptied: column -> rows whose value did not fit and is empty, as the source declares of the column.
+        damaged: column -> what a spreadsheet seems to have done (`rounded`: written with an exponent, `cut`: last digits of an identifier, `date`: taken
+            for one, `zero`: lost from an NDC) -> landed rows of which it is so; columns of codes, the patient's number and the key.
         withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or, but for a receipt, tells who somebody is.
     """
 
@@ -282,6 +286,7 @@ class TableCount:
     has_unique_keys: bool = True
     has_versions: bool = False
     emptied: Mapping[str, int] = field(default_factory=dict)
+    damaged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     withheld: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ Source: opensafely-core/opencodelists issue 1565.
 """
 
 import re
+from enum import StrEnum
 
 from fairhaven.omop.snomed_identifiers import check_digit, is_snomed_identifier
 
@@ -29,6 +30,23 @@ SUSPICIOUS = (
     r"|^[0-9]{1,2}[-/ ][A-Za-z]{3}|^[A-Za-z]{3}-[0-9]{2,4}$|^[0-9]{1,4}[-/][0-9]{1,2}[-/][0-9]{2,4}"
 )
 """Pattern of the codes of any vocabulary that are worth a look, for every engine."""
+
+SHORT_NDC = "^[0-9]{10}$"
+"""Pattern of those of NDC that are worth a look, too."""
+
+
+class CodeDamage(StrEnum):
+    """What a spreadsheet did to a code so that what it was is not certain, or only where a vocabulary has it."""
+
+    ROUNDED = "rounded"
+    """Written with an exponent, so that digits are lost."""
+    CUT = "cut"
+    """A long identifier of SNOMED CT without its last digits."""
+    DATE = "date"
+    """Taken for a date."""
+    ZERO = "zero"
+    """An NDC without a leading zero, which may belong before any of its parts."""
+
 
 _ASCII_BLANKS = " \t\r\n"
 # No-break and thin blanks; blanks without a width, which may stand anywhere.
@@ -73,13 +91,33 @@ def filled_up(code: str, digits: int) -> str:
 def looks_damaged(code: str, vocabulary: str) -> bool:
     """Whether a code that nobody knows looks as if a spreadsheet had changed it."""
     plain = _unwrapped(code)
-    if plain != code.strip(_ASCII_BLANKS) or _EXPONENT.fullmatch(plain) or _DATE.fullmatch(plain):
-        return True
-    if vocabulary in _DIGITS and _as_digits(plain) != plain:
-        return True
+    is_wrapped = plain != code.strip(_ASCII_BLANKS)
+    return (
+        is_wrapped or (vocabulary in _DIGITS and _as_digits(plain) != plain) or damage_of(code, vocabulary) is not None
+    )
+
+
+def damage_of(code: str, vocabulary: str) -> CodeDamage | None:
+    """What a spreadsheet seems to have done to a code that cannot be undone by looking at the code alone; None where it did nothing of the kind.
+
+    Args:
+        vocabulary: as OMOP spells it; empty where it is not known.
+    """
+    plain = _unwrapped(code)
+    if _DATE.fullmatch(plain):
+        return CodeDamage.DATE
+    if vocabulary in _DIGITS:
+        plain = _as_digits(plain)
+    if _EXPONENT.fullmatch(plain) and (vocabulary in _DIGITS or not plain.isalnum()):  # 1E10 is a Read code
+        return CodeDamage.ROUNDED
     if _is_short_ndc(plain, vocabulary):
-        return True
-    return vocabulary in _SNOMED and plain.isdigit() and len(plain) > _KEPT and not is_snomed_identifier(plain)
+        return CodeDamage.ZERO
+    if not (plain.isascii() and plain.isdigit() and len(plain) > _KEPT) or is_snomed_identifier(plain):
+        return None
+    beyond = plain[_KEPT:]
+    # Of which vocabulary it is may not be known: then one zero at its end is nothing yet.
+    is_cut = vocabulary in _SNOMED or (not vocabulary and len(beyond) > 1 and not beyond.strip("0"))
+    return CodeDamage.CUT if is_cut else None
 
 
 def _is_short_ndc(text: str, vocabulary: str) -> bool:
