@@ -20,6 +20,7 @@ WORDS = {
     "catalogue": "what the tables of a release hold",
     "network": "Cohort Discovery: worker and server",
     "query_audit": "counts beside all that was told before",
+    "access": "what controllers want, in terms that decide",
     "region": "a made-up region with a known truth",
     "cohort": "definitions, their formats, English and engines",
     "disclosure": "which counts may be shown: numbers in, numbers out",

@@ -1,0 +1,1 @@
+"""Access: what data controllers want, and what their terms allow."""
