@@ -13,7 +13,7 @@ UNWANTED := psycopg2-binary pyodbc duckdb-engine pydantic-settings python-dotenv
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package ,$(UNWANTED))
 
-.PHONY: help demo test trials check fix bench docs lock clean
+.PHONY: help system demo test trials check fix bench docs lock clean
 help: ## say what each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -29,6 +29,13 @@ help: ## say what each command does
 	@echo "Installing what the tests need into .venv (once) ..."
 	@$(PIP) install --no-deps --require-hashes -r requirements/test.txt
 	@touch $@
+
+system: ## install what tests use of the system, where it is missing and can be had (PostgreSQL, by apt, as root)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		timeout 120 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql' </dev/null >/dev/null 2>&1 \
+			|| echo "PostgreSQL could not be installed; the tests that need it are skipped."; \
+	fi
 
 demo: .venv/run ## make the demonstration region, build its first releases, write the report
 	@$(BIN)/fairhaven demo $(DEMO) --no-serve

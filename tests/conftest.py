@@ -3,7 +3,9 @@
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -17,6 +19,11 @@ from tests.support.engines import Engines
 from tests.support.killed_hub import Commands, commands
 from tests.support.killed_stages import FEW, Region
 from tests.support.older_hub import describe_older_hub
+from tests.support.postgresql_server import PostgresqlServer, postgresql_server
+
+if TYPE_CHECKING:
+    from fairhaven.records import Database
+    from tests.support.database_addresses import DatabaseAddress
 
 settings.load_profile("suite")
 
@@ -59,6 +66,32 @@ def copy(demo: Path, tmp_path: Path) -> Path:
 def described_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The hub of an earlier version once its last release was reported on, beside the report; copy it, with its modes."""
     return made_once(shared_folder(tmp_path_factory) / "described", describe_older_hub) / "hub"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A server of PostgreSQL; tests that ask for it are skipped where there is none."""
+    with postgresql_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[DatabaseAddress]":
+    """Of a database without any tables, on SQLite and on PostgreSQL."""
+    from tests.support.database_addresses import new_database  # loads SQLAlchemy, which most tests do without
+
+    with new_database(request.param, tmp_path, lambda: request.getfixturevalue("postgresql")) as made:
+        yield made
+
+
+@pytest.fixture
+def database(address: "DatabaseAddress") -> "Iterator[Database]":
+    """A database with the tables of today, on SQLite and on PostgreSQL."""
+    from fairhaven.records.migration import migrate
+
+    with closing(address.opened()) as opened:
+        migrate(opened)
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
-from fairhaven.records import Database, check_current, head
-from fairhaven.records.migration import differences, migrate, revert, steps
+from fairhaven.records import Database
 from fairhaven.records.write_queue import ThreadQueue
 
 
@@ -36,41 +34,9 @@ def notes(database: Database) -> list[str]:
         return [*connection.execute(text("SELECT words FROM note ORDER BY number")).scalars()]
 
 
-def test_what_is_written_is_there_and_what_fails_leaves_nothing(database: Database) -> None:
-    with database.writing() as connection:
-        written(connection, "kept")
-    with pytest.raises(IntegrityError), database.writing() as connection:
-        connection.execute(text("INSERT INTO note (words) VALUES ('lost'), ('kept')"))
-    assert notes(database) == ["kept"]
-
-
 def test_the_file_is_its_owners_alone(database: Database, tmp_path: Path) -> None:
     for path in tmp_path.glob("records.sqlite*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-
-
-def test_a_reader_sees_one_moment_and_writes_nothing(database: Database) -> None:
-    with database.reading() as connection:
-        before = connection.execute(text("SELECT count(*) FROM note")).scalar()
-        with database.writing() as other:
-            written(other, "meanwhile")
-        assert connection.execute(text("SELECT count(*) FROM note")).scalar() == before
-    with database.reading() as connection, pytest.raises(OSError, match="Read-only"):
-        written(connection, "never")
-    assert notes(database) == ["meanwhile"]
-
-
-def test_a_writer_that_waits_too_long_is_told_in_words(database: Database, tmp_path: Path) -> None:
-    other = Database.at(tmp_path / "records.sqlite", patience=0.1)
-    with (
-        database.writing(),
-        pytest.raises(NotAllowedNow, match="others have been writing"),
-        other.writing(),
-    ):
-        pass
-    with other.writing() as connection:
-        written(connection, "after")
-    other.close()
 
 
 def test_a_writer_from_outside_the_queue_is_waited_for_and_told_of_in_words(database: Database, tmp_path: Path) -> None:
@@ -104,23 +70,6 @@ def test_threads_write_in_the_order_in_which_they_came() -> None:
     assert queue.enter(0)
 
 
-def test_who_writes_within_writing_is_told_and_does_not_wait_for_itself(database: Database) -> None:
-    with database.writing(), pytest.raises(RuntimeError, match="wait for itself"), database.writing():
-        pass
-    with database.writing() as connection:
-        written(connection, "later")
-
-
-def test_no_value_is_in_an_error(database: Database) -> None:
-    with database.writing() as connection:
-        written(connection, "9434765919")
-    with pytest.raises(IntegrityError) as raised, database.writing() as connection:
-        written(connection, "9434765919")
-    with pytest.raises(OperationalError) as other, database.writing() as connection:
-        connection.execute(text("INSERT INTO nowhere VALUES (:words)"), {"words": "9434765919"})
-    assert "9434765919" not in f"{raised.value}{other.value}"
-
-
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "records.sqlite").write_bytes(b"no database at all, and long enough to be looked at" * 100)
     database = Database.at(tmp_path / "records.sqlite")
@@ -149,22 +98,3 @@ def test_an_address_that_is_no_database_of_ours_is_refused_and_a_password_in_it_
     with pytest.raises(Invalid, match=said) as raised:
         Database.named(url)
     assert "ward7door" not in str(raised.value)
-
-
-def test_tables_go_forward_and_back_and_are_as_declared(tmp_path: Path) -> None:
-    database = Database.at(tmp_path / "records.sqlite")
-    assert database.revision() == ""
-    with pytest.raises(NotAllowedNow, match="fairhaven upgrade DIR"):
-        check_current(database)
-    assert steps(database)[0] == "0001: The table of jobs."
-    migrate(database)
-    check_current(database)
-    assert (database.revision(), steps(database)) == (head(), [])
-    assert not differences(database)
-    revert(database)
-    assert database.revision() == ""
-    with database.writing() as connection:
-        assert connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all() == [
-            "alembic_version"
-        ]
-    database.close()

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import damaged
 from fairhaven.kernel.plain_files import open_plain
-from fairhaven.records.write_queue import WriteQueue, waited_too_long
+from fairhaven.records.write_queue import ThreadQueue, WriteQueue, waited_too_long
 
 PATIENCE = 60.0
 """Seconds for which whoever wants to write waits for others."""
@@ -97,7 +97,8 @@ class Database:
         )
         event.listen(engine, "begin", _begin_postgresql(patience))
         event.listen(engine, "handle_error", _postgresql_errors(patience))
-        return cls(engine, lambda _: nullcontext(), patience)
+        # Threads queue before they have a connection, of which there are not as many; processes queue at the server.
+        return cls(engine, ThreadQueue().turn, patience)
 
     @property
     def dialect(self) -> str:

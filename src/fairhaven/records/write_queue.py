@@ -48,6 +48,23 @@ class ThreadQueue:
                 return False
         return True  # it came in the moment in which the waiting ended
 
+    @contextmanager
+    def turn(self, patience: float) -> Iterator[None]:
+        """Be the one that is let through for the length of the block.
+
+        Args:
+            patience: seconds to wait for others.
+
+        Raises:
+            NotAllowedNow: the turn did not come in that time.
+        """
+        if not self.enter(patience):
+            raise waited_too_long(patience)
+        try:
+            yield
+        finally:
+            self.leave()
+
     def leave(self) -> None:
         """Let the next one through."""
         with self._lock:
@@ -81,16 +98,11 @@ class WriteQueue:
             NotAllowedNow: the turn did not come in that time.
         """
         until = time.monotonic() + patience
-        if not self._threads.enter(patience):
-            raise waited_too_long(patience)
-        try:
-            with ExitStack() as held:
-                with ExitStack() as first:
-                    self._take(first, self._next, _LATER * _LOOK, until, patience)
-                    self._take(held, self._writing, _LOOK, until, patience)
-                yield
-        finally:
-            self._threads.leave()
+        with self._threads.turn(patience), ExitStack() as held:
+            with ExitStack() as first:
+                self._take(first, self._next, _LATER * _LOOK, until, patience)
+                self._take(held, self._writing, _LOOK, until, patience)
+            yield
 
     def _take(self, held: ExitStack, path: Path, look: float, until: float, patience: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
