@@ -10,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import Source, check_reconciled
 from fairhaven.intake.delivery_records import Tombstones
 from fairhaven.intake.landing import LandingKeys
+from fairhaven.intake.row_links import CDM_NUMBERS, is_link_column
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Silent
@@ -458,19 +460,18 @@ def test_rows_of_a_cdm_that_name_no_person_follow_its_keys(tmp_path: Path) -> No
     hub.deliver(source, [folder])
     counts = hub.erase({"partner": [ref(hub, "771", "partner")]})
 
-    def left(extract: int) -> dict[str, list[object]]:
-        shown = {"cost": "cost_id", "fact_relationship": "relationship_concept_id", "location": "location_id"}
-        columns = {"note_nlp": "note_id", "episode_event": "episode_id", "cohort": "subject_id"} | shown
-        return {table: [row[column] for row in hub.landed(extract, table)] for table, column in columns.items()}
-
     expected: dict[str, list[object]] = {
         "cost": [1, 3, 4],  # visit 1 is the other's; of drugs there are none; 4 and 5 may be of any table
-        "episode_event": [61],
+        "episode_event": [2],
         "fact_relationship": [2],
-        "cohort": [772],
-        "note_nlp": [41],
+        "cohort": [2],
+        "note_nlp": [2],
         "location": [2, 3, 4],  # nobody else lives at 1
     }
+
+    def left(extract: int) -> dict[str, list[object]]:
+        return {table: [row["row_line"] for row in hub.landed(extract, table)] for table in expected}
+
     assert left(1) == expected
     assert counts.rows["partner"]["location"] == 1
     text = sealed(hub)
@@ -495,4 +496,47 @@ def test_an_address_that_others_have_stays(tmp_path: Path) -> None:
     duckdb.execute(f"COPY ({home}) TO '{folder}/care_site.parquet' (FORMAT parquet)")
     hub.deliver(source, [folder])
     hub.erase({"partner": [ref(hub, "771", "partner")]})
-    assert [row["location_id"] for row in hub.landed(1, "location")] == [1, 2, 3, 4]
+    assert [row["row_line"] for row in hub.landed(1, "location")] == [1, 2, 3, 4]
+
+
+def _with_numbers_as_delivered(landed: Path, delivered: Path) -> None:
+    """What an earlier version landed: the numbers of rows themselves, and no digests of what rows belong to."""
+    has = pq.read_schema(landed).names
+    numbers = sorted(CDM_NUMBERS.intersection(has, pq.read_schema(delivered).names))
+    columns = [
+        f"d.{name}::BIGINT AS {name}" if name in numbers else f"l.{name}" for name in has if not is_link_column(name)
+    ]
+    told = f"(SELECT file_row_number + 1 AS line, * FROM read_parquet('{delivered}', file_row_number = true))"
+    rows = f"SELECT {', '.join(columns)} FROM '{landed}' AS l JOIN {told} AS d ON line = row_line ORDER BY row_line"
+    pq.write_table(duckdb.execute(rows).fetch_arrow_table(), landed)
+
+
+def test_what_belongs_to_an_erased_row_of_a_cdm_goes_though_it_comes_alone_or_an_earlier_version_landed_it(
+    tmp_path: Path,
+) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="cdm", format="omop"), "partner")
+    folder = cdm_with_tables_that_name_nobody(tmp_path / "delivered")
+    hub.deliver(source, [folder])
+    by_table = {path.stem.casefold(): path for path in folder.glob("*.parquet")}
+    for path in (hub.store / "landing").glob("*1/*.parquet"):
+        if delivered := by_table.get(path.stem):
+            _with_numbers_as_delivered(path, delivered)
+    assert [row["note_id"] for row in hub.landed(1, "note_nlp")] == [40, 41]
+    hub.erase({"partner": [ref(hub, "771", "partner")]})
+    assert [row["note_id"] for row in hub.landed(1, "note_nlp")] == [41]
+    for path in list(folder.glob("*.parquet")):
+        if path.stem.casefold() in ("note", "episode", "visit_occurrence"):
+            path.unlink()
+    (folder / "other.txt").write_text("another delivery")
+    hub.deliver(source, [folder])
+    tables = ("note_nlp", "episode_event", "cost", "fact_relationship", "cohort", "location")
+    # Visits of an erased person that this delivery does not bring are still known by their tombstones.
+    assert {table: [row["row_line"] for row in hub.landed(2, table)] for table in tables} == {
+        "note_nlp": [2],
+        "episode_event": [2],
+        "cost": [1, 3, 4],
+        "fact_relationship": [2],
+        "cohort": [2],
+        "location": [2, 3, 4],
+    }

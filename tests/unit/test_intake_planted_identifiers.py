@@ -1,14 +1,30 @@
 """The attack on landing: who somebody is, planted in every text of every format."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from fairhaven.harmonise import CDM_READ
+from fairhaven.intake import ReadTexts
+from fairhaven.omop import CDM
+from fairhaven.omop.cdm import CDM_5_3_NAMES
 from tests.support.intake_hub import Hub
-from tests.support.planted_identifiers import NUMBERS, PLANTED, TABLES, planted_resources, planted_tables
+from tests.support.planted_identifiers import NUMBERS, OF_BIRTH, PLANTED, TABLES, planted_resources, planted_tables
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
+
+
+_CODED_IN_CDM = (
+    *("observation.value_as_string", "observation.value_source_value", "measurement.value_source_value"),
+    *("drug_exposure.sig", "drug_exposure.stop_reason", "drug_exposure.lot_number", "condition_occurrence.stop_reason"),
+    *("device_exposure.unique_device_id", "device_exposure.production_id"),
+)
+
+
+_OF_NOBODY = ("location", "care_site", "provider")
+"""Tables that are read and say of nobody whose their rows are: what tells something at a patient's own rows alone tells nothing there."""
 
 
 def _landed(hub: Hub) -> str:
@@ -52,27 +68,74 @@ def test_nothing_planted_in_fhir_resources_lands(tmp_path: Path) -> None:
     _check_nothing_told(hub)
 
 
-def test_nothing_planted_in_a_partners_cdm_lands_nor_its_own_number_of_a_person(tmp_path: Path) -> None:
+_KINDS = {"integer": "BIGINT", "float": "DOUBLE", "date": "DATE", "datetime": "TIMESTAMP"}
+
+
+def _planted_cdm(planted: tuple[str, ...], *, is_5_3: bool) -> dict[str, str]:
+    """SQL of every table of a CDM, in which each text holds something planted, each number one of somebody and each day their birth.
+
+    Who a row is of that names nobody is not known, so what only tells something at the patient's own rows is planted elsewhere.
+    """
+    in_turn = f"[{', '.join(map(str, NUMBERS))}][1 + n % 4]"
+    tables = {}
+    for table in CDM.values():
+        texts = [
+            text
+            for text in planted
+            if table.name not in _OF_NOBODY or text not in (*OF_BIRTH, "1242486", "no. 1242486")
+        ]
+        values = ", ".join(f"({place}, '{text}')" for place, text in enumerate(texts))
+        if table.schema == "VOCAB":
+            continue
+        columns = []
+        for field in table.fields:
+            kind = _KINDS.get(field.type, "VARCHAR")
+            value = {"VARCHAR": "text", "DATE": "DATE '1953-07-14'", "TIMESTAMP": "TIMESTAMP '1953-07-14 10:00'"}.get(
+                kind, in_turn
+            )
+            if field.name in ("person_id", "subject_id"):
+                value = "1242486"
+            elif field.name == "location_id":
+                value = "9990000018"
+            elif field.is_primary_key:
+                # Keys are unique, and one of them is an NHS number.
+                value = "CASE WHEN n = 0 THEN 9990000018 WHEN n = 1 THEN 1242486 ELSE n END"
+            elif field.type == "integer" and field.dtype == "int32":
+                value = "0"
+            elif table.name in _OF_NOBODY and kind not in ("VARCHAR", "BIGINT"):
+                value = "NULL"
+            name = CDM_5_3_NAMES.get(table.name, {}).get(field.name, field.name) if is_5_3 else field.name
+            columns.append(f"{value}::{kind} AS {name}")
+        tables[table.name] = f"SELECT {', '.join(columns)} FROM (VALUES {values}) t(n, text)"
+    born = "1953 AS year_of_birth, 7 AS month_of_birth, 14 AS day_of_birth, '9990000018' AS person_source_value"
+    tables["person"] = f"SELECT * REPLACE ({born}) FROM ({tables['person']}) LIMIT 1"
+    living = "'40 Riverside' AS address_1, 'FH10 0AN' AS zip, 'harmless' AS city"
+    tables["location"] = f"SELECT * REPLACE ({living}) FROM ({tables['location']}) LIMIT 1"
+    return tables
+
+
+@pytest.mark.parametrize(("form", "is_5_3"), [("csv", True), ("duckdb", False)])
+def test_nothing_planted_in_a_partners_cdm_lands_nor_its_own_number_of_a_person(
+    tmp_path: Path, form: str, is_5_3: bool
+) -> None:
     folder = tmp_path / "cdm"
     folder.mkdir()
     # A CDM has no names: numbers, postcodes, addresses and births are what it is known by.
     planted = tuple(text for text in PLANTED if "kafor" not in text.casefold())
-    values = ", ".join(f"({place}, '{text}')" for place, text in enumerate(planted))
-    queries = {
-        "person": "SELECT 1242486 AS person_id, 8507 AS gender_concept_id, 1953 AS year_of_birth, 7 AS month_of_birth, 14 AS "
-        "day_of_birth, '9990000018' AS person_source_value, 1 AS location_id, 0 AS race_concept_id, 0 AS ethnicity_concept_id",
-        "location": "SELECT 1 AS location_id, '40 Riverside' AS address_1, 'FH10 0AN' AS zip, 'harmless' AS city",
-        "visit_occurrence": "SELECT n AS visit_occurrence_id, 1242486 AS person_id, 9201 AS visit_concept_id, DATE '1953-07-14' AS "
-        "visit_start_date, DATE '2020-01-01' AS visit_end_date, 44818518 AS visit_type_concept_id, text AS visit_source_value, "
-        "text AS admitted_from_source_value, 9990000018 AS care_site_id, 1242486 AS preceding_visit_occurrence_id "
-        f"FROM (VALUES {values}) t(n, text)",
-        "observation": "SELECT n AS observation_id, 1242486 AS person_id, 0 AS observation_concept_id, DATE '2020-01-01' AS "
-        "observation_date, 0 AS observation_type_concept_id, text AS value_as_string, text AS observation_source_value, "
-        "text AS value_source_value, [9990000018, 19530714, 1242486, 19530714103000][1 + n % 4]::DOUBLE AS value_as_number, "
-        f"9990000018 AS provider_id FROM (VALUES {values}) t(n, text)",
-    }
-    for name, query in queries.items():
-        duckdb.execute(f"COPY ({query}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
+    with duckdb.connect(str(folder / "omop.duckdb") if form == "duckdb" else ":memory:") as connection:
+        for name, query in _planted_cdm(planted, is_5_3=is_5_3).items():
+            if form == "duckdb":
+                connection.execute(f"CREATE TABLE {name} AS {query}")
+            else:
+                connection.execute(f"COPY ({query}) TO '{folder}/{name}.{form}' (FORMAT {form})")
     hub = Hub(tmp_path)
-    hub.deliver(hub.source(HEAD.format(kind="cdm", format="omop"), "partner"), [folder])
+    head = HEAD.format(kind="cdm", format="omop") + f"coded = {list(_CODED_IN_CDM)}\n"
+    reads = {table: ReadTexts(plain=columns, free=frozenset()) for table, columns in CDM_READ.items()}
+    source = replace(hub.source(head, "partner"), reads=reads)
+    hub.deliver(source, [folder / "omop.duckdb" if form == "duckdb" else folder])
     _check_nothing_told(hub, planted)
+    # What the visit with an NHS number for its own says is still its own.
+    assert (
+        hub.landed(1, "visit_occurrence")[0]["visit_occurrence_id"]
+        == hub.landed(1, "observation")[0]["visit_occurrence_id"]
+    )

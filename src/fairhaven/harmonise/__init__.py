@@ -1,7 +1,7 @@
 """From a source's current rows to the OMOP CDM: rules yield generic rows, assembly makes the tables."""
 
 from fairhaven.harmonise.carrot import read_carrot
-from fairhaven.harmonise.cdm_rows import omop_rows
+from fairhaven.harmonise.cdm_rows import CDM_READ, omop_rows
 from fairhaven.harmonise.code_map_checks import contradictions, missing_texts, target_warnings
 from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
@@ -19,6 +19,7 @@ VERSION = 16
 
 __all__ = [
     "ABOUT_NO_PERSON",
+    "CDM_READ",
     "JOINED",
     "LEFT_OUT",
     "NOT_TAKEN",

@@ -7,6 +7,7 @@ tables that have no generic rows are counted as not taken.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import ibis
 import ibis.expr.types as ir
@@ -20,6 +21,12 @@ _LARGEST = 2**31 - 1
 _NAMED_BY = ("visit_occurrence", "visit_detail", "provider", "care_site")
 """Tables whose rows of one key would become one row, as those of other sources do, though a CDM has each row once."""
 _NOWHERE = "\x1f\x1fno such place"
+
+
+CDM_READ: Mapping[str, frozenset[str]] = MappingProxyType(
+    {table: frozenset(columns.values()) for table, columns in CDM_COLUMNS.items()}
+)
+"""What `omop_rows` reads of a partner's CDM, beside the numbers by which rows refer to others: columns by table."""
 
 
 def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:

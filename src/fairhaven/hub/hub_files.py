@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from fairhaven.disclosure import Policy
 from fairhaven.harmonise import (
+    CDM_READ,
     MappingFile,
     check_columns,
     codes_read,
@@ -18,7 +19,7 @@ from fairhaven.harmonise import (
     words_named,
 )
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
-from fairhaven.intake import ReadTexts, Source, read_source
+from fairhaven.intake import Format, ReadTexts, Source, read_source
 from fairhaven.journeys.model import Controller, HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
@@ -188,7 +189,10 @@ def _not_landed(source: Source) -> dict[str, dict[str, str]]:
 
 
 def _with_texts_read(source: Source, mappings: Mapping[str, MappingFile]) -> Source:
-    """A source of declared tables, with what its mapping reads of their texts: what no rule reads does not land."""
+    """A source of declared tables or a CDM, with what is read of their texts: what nothing reads does not land."""
+    if source.format is Format.OMOP:
+        reads = {table: ReadTexts(plain=columns, free=frozenset()) for table, columns in CDM_READ.items()}
+        return replace(source, reads=reads)
     if not source.tables:
         return source
     found: dict[str, ReadTexts | None] = {}

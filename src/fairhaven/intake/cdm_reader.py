@@ -77,7 +77,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "7"
+    version = "8"
     threads: int | None = None
 
     def stage(

@@ -67,7 +67,7 @@ def erase(
         tombstones.add(name, {landing.tombstone(secrets, ref) for ref in refs})
         source = sources[name]
         extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
-        with looking(receiver, secrets, extracts) as connection:
+        with looking(receiver, name, secrets, extracts) as connection:
             search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=extracts)
             found = search.bearing(extracts, refs, tombstones.of(name))
             # Before any row goes: what belongs to it is found by its tombstone alone, should this be cut short.
@@ -80,7 +80,7 @@ def erase(
         for each in found.values():
             rows[name].update(each.rows())
             quarantined[name].update({table: len(gone) for table, gone in each.quarantined.items()})
-        with looking(receiver, secrets, extracts) as connection:
+        with looking(receiver, name, secrets, extracts) as connection:
             unknown[name] = unknown_owners(connection, receiver.records, source, extracts)
     return ErasureCounts(
         rows={name: dict(counts) for name, counts in rows.items() if counts},
@@ -164,7 +164,7 @@ def leave_out(
     given = known.union(erased_names)
     # Of whom it became known only with what has just landed, rows of other files may have landed, too.
     is_landed = given > known
-    with looking(receiver, secrets, landed) as connection:
+    with looking(receiver, source.name, secrets, landed) as connection:
         search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=landed)
         found, names = search.belonging(landed, given, is_landed=is_landed)
         if not search.with_unreadable(landed, found, names) and names == known:
@@ -173,7 +173,7 @@ def leave_out(
     earlier = [extract for extract in receiver.records.extracts(source.name) if extract.number not in numbers]
     check_earlier(earlier)
     every = [*earlier, *landed]
-    with looking(receiver, secrets, every) as connection:
+    with looking(receiver, source.name, secrets, every) as connection:
         search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=every)
         reached: Sequence[Extract] = landed
         found, names = search.belonging(reached, given, is_landed=is_landed)

@@ -262,8 +262,9 @@ def land_file(
                 keeps_order=True,
             ) as connection,
         ):
-            staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
             secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+            secrets.define(connection, source.name)
+            staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
             landed = landing.land(
                 staged,
                 connection=connection,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fairhaven.engine.sql import identifier
-from fairhaven.intake.model import Format, ReadTexts, Source
+from fairhaven.intake.model import ColumnDeclaration, Format, ReadTexts, Source
+from fairhaven.intake.row_links import CDM_NUMBERS
 
 _FREE_TEXT: Mapping[Format, frozenset[str]] = MappingProxyType(
     {
@@ -39,16 +40,21 @@ def is_free_text_sql(source: Source, table: str, column: str) -> str:
     return ""
 
 
-def is_unread(source: Source, table: str, column: str) -> bool:
-    """Whether a column of a declared table holds texts that no rule reads, nor the hub itself: whatever they are, they need not land."""
-    declared = source.tables.get(table)
+def is_unread(source: Source, table: str, column: ColumnDeclaration) -> bool:
+    """Whether a column holds texts that no rule reads, nor the hub itself: whatever they are, they need not land. So of a CDM's table of
+    which nothing is read with all but the numbers of rows."""
     reads = source.reads.get(table, _NOTHING) if source.reads is not None else None
-    found = declared.column(column) if declared else None
-    if not declared or not reads or not found or found.type != "text":
+    if reads is None:
+        return False
+    is_read = column.name in reads.plain.union(reads.free)
+    if source.format is Format.OMOP:
+        return column.name not in CDM_NUMBERS and not is_read and (column.type == "text" or reads is _NOTHING)
+    declared = source.tables.get(table)
+    if not declared or not declared.column(column.name) or column.type != "text":
         return False
     type_1 = source.type_1_of(table)
     ours = {*declared.key, declared.patient, declared.withdrawn_column}
-    return column not in ours.union(reads.plain, reads.free, [type_1.column, type_1.date] if type_1 else [])
+    return not is_read and column.name not in ours.union([type_1.column, type_1.date] if type_1 else [])
 
 
 def may_be_free(form: Format, column: str) -> bool:

@@ -22,7 +22,7 @@ from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.model import Format, Source
-from fairhaven.intake.row_links import BELONGING, in_order, is_link_column, links_of
+from fairhaven.intake.row_links import BELONGING, CDM_NUMBERS, in_order, is_link_column, links_of
 from fairhaven.intake.withheld_values import (
     SMALLEST,
     find_birth_dates,
@@ -41,10 +41,15 @@ _WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
 _WHOLE = ("SMALLINT", "INTEGER", "USMALLINT", "UINTEGER", *_WIDE)
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 _TEN_DIGITS = 10_000_000_000
-_CDM_NUMBERS = sorted(
-    {field.name for table in CDM.values() for field in table.fields if field.is_concept} | {"year_of_birth"}
+_OF_NOBODY = frozenset(
+    {
+        "year_of_birth",
+        *CDM_NUMBERS,
+        *(field.name for table in CDM.values() for field in table.fields if field.is_concept),
+    }
 )
-"""Concepts and years in a CDM: whole numbers that are anybody's, and by chance the number of their person."""
+"""Concepts and years in a CDM are whole numbers that are anybody's, and by chance the number of their person; numbers of rows have landed as
+digests."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +59,7 @@ class LandedTexts:
     Args:
         key: of the tokens of identifiers.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
-        links: columns that are not looked at: of a CDM those by which rows belong to rows of other tables, since an erasure compares
-            them, and concepts.
+        unsearched: columns that are not looked at.
         order: tables with links, each behind those to which its rows belong.
         keys: columns by which some table's rows are known.
         words: table -> column -> words that are not looked at, see `listed_words`.
@@ -64,7 +68,7 @@ class LandedTexts:
     source: str
     key: bytes
     birth_date: str
-    links: frozenset[str] = frozenset()
+    unsearched: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
     words: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
@@ -72,16 +76,13 @@ class LandedTexts:
     @classmethod
     def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
         """For a source as it is declared."""
-        named = list[str]()
-        if source.format is Format.OMOP:
-            named += [*_CDM_NUMBERS, *(column for link in links_of(source) for column in (*link.own, *link.its))]
         keys = frozenset(column for table in source.tables.values() for column in table.key)
         order = () if source.format is Format.OMOP else tuple(in_order(links_of(source)))
         return cls(
             source=source.name,
             key=key,
             birth_date=birth_date,
-            links=frozenset(named),
+            unsearched=_OF_NOBODY if source.format is Format.OMOP else frozenset(),
             order=order,
             keys=keys,
             words=listed_words(source),
@@ -123,7 +124,7 @@ class LandedTexts:
                 f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
             )
             tables = [
-                _Landed.of(connection, path, but=self.links, keys=self.keys, words=self.words.get(path.stem, {}))
+                _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
                 for path in paths
             ]
             _find_owners(connection, tables, self.order)
@@ -152,7 +153,7 @@ class LandedTexts:
             for column, test in changed.items()
         )
         order = ""
-        if BELONGING in table.digests:
+        if table.is_linked:
             # The file says only what the rows themselves say, in the order in which they were.
             replaced += ", NULL::VARCHAR AS patient_ref"
             order = " ORDER BY row_line"
@@ -193,7 +194,7 @@ class _Landed:
     Args:
         columns: name -> DuckDB's type.
         keys: those by which rows are known, or refer to others.
-        digests: those of the table's links.
+        digests: those of the table's links, with their types.
         numbers: name -> SQL of the whole number, without its sign, for columns of numbers that are large enough to tell something.
         long: those with numbers of more than ten digits, which are looked through like texts.
         words: name -> words that are not looked at.
@@ -202,7 +203,7 @@ class _Landed:
     path: Path
     columns: dict[str, str]
     keys: frozenset[str]
-    digests: frozenset[str]
+    digests: dict[str, str]
     numbers: dict[str, str]
     long: frozenset[str]
     words: Mapping[str, frozenset[str]]
@@ -218,7 +219,7 @@ class _Landed:
         words: Mapping[str, frozenset[str]],
     ) -> "_Landed":
         described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
-        digests = frozenset(filter(is_link_column, (row[0] for row in described)))
+        digests = {row[0]: row[1] for row in described if is_link_column(row[0])}
         columns = {row[0]: row[1] for row in described if row[0] not in but and row[0] not in digests}
         numbers = {name: whole for name, kind in columns.items() if name not in _OURS and (whole := _whole(name, kind))}
         largest = ", ".join(f"coalesce(max({whole}), 0)" for whole in numbers.values()) or "count(*)"
@@ -235,10 +236,15 @@ class _Landed:
         )
 
     @property
+    def is_linked(self) -> bool:
+        """Whether its rows say their patient through rows of other tables, each of one."""
+        return self.digests.get(BELONGING) == "VARCHAR"
+
+    @property
     def relation(self) -> str:
         """The rows, each with its patient, also where it says it through rows of other tables only."""
         rows = f"read_parquet({file(self.path)})"
-        if BELONGING not in self.digests:
+        if not self.is_linked:
             return rows
         return (
             f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
@@ -281,7 +287,7 @@ def _find_owners(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed
             f"SELECT {column} AS named, patient_ref FROM {table.relation}"
             for table in tables
             if table.path.stem == name
-            for column in sorted(table.digests - {BELONGING})
+            for column in sorted(table.digests.keys() - {BELONGING})
         ]
         if parts:
             connection.execute(

@@ -23,10 +23,18 @@ from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
 from fairhaven.intake import repeated_keys
 from fairhaven.intake.damaged_codes import damaged_codes
 from fairhaven.intake.free_text import is_free_text_sql, is_unread
-from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
+from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Format, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.repeated_keys import UndecidedRows, rivals_in, unread_in
-from fairhaven.intake.row_links import link_columns, links_of, texts_of_links, texts_of_names
+from fairhaven.intake.row_links import (
+    CDM_NUMBERS,
+    define_row_numbers,
+    digests_of_owners,
+    link_columns,
+    links_of,
+    texts_of_links,
+    texts_of_names,
+)
 from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
@@ -58,6 +66,13 @@ class LandingKeys:
     def salt(self, source: str, table: str) -> str:
         """What is digested before a row's key: 96 bits, so that a usual key fits in one block of SHA-256."""
         return pseudonym(self.row_key, source, table)[:24]
+
+    def define(self, connection: duckdb.DuckDBPyConnection, source: str) -> None:
+        """Define what digests a source's values: the SQL macros ``pseudonym_of``, ``tombstone_of`` and ``number_of_row``."""
+        define_pseudonym(connection, "pseudonym_of", self.pseudonym)
+        define_pseudonym(connection, "tombstone_of", self.tombstone)
+        # No table has such a name.
+        define_row_numbers(connection, self.salt(source, "numbers of rows"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +115,7 @@ def land(
     """Write the staged tables of one file to *folder*.
 
     Args:
-        connection: private to the file, where its tables are staged; it keeps their order.
+        connection: private to the file, where its tables are staged; it keeps their order, and has what *secrets* define.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
         tombstones: keyed digests of patients of this source who were erased; their rows are left out.
 
@@ -108,8 +123,6 @@ def land(
         AssertionError: rows landed, quarantined and erased do not add up to the rows received; nothing may be
             committed then.
     """
-    define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
-    define_pseudonym(connection, "tombstone_of", secrets.tombstone)
     connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
     connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
     return _Landing(
@@ -303,6 +316,9 @@ class _Landing:
         if not columns:
             return identifier(staged.rows), ""
         links, name = links_of(self.source), staged.declaration.name
+        if columns.is_list:
+            owners = f"{digests_of_owners(links, name, self.source.name)} AS {columns.names[0]}"
+            return f"(SELECT *, {owners} FROM {identifier(staged.rows)})", f", r.{columns.names[0]}"
         texts = [f"({texts_of_names(links, name)})[{place}]" for place in range(1, len(columns.named) + 1)]
         texts += [f"({texts_of_links(links, name)})[1]"] if columns.belonging else []
         digests = ", ".join(
@@ -382,8 +398,15 @@ class _Landing:
                 if column.birth_precision and _FINENESS[column.birth_precision] > _FINENESS[self.birth_date]:
                     # Always NULL, with the column's type: what is finer than the hub allows does not land.
                     return [(column.name, f"CASE WHEN false THEN {value} END")]
-                if is_unread(self.source, table, column.name):
-                    return [(column.name, f"CASE WHEN {value} IS NOT NULL THEN {literal(FREE_TEXT)} END")]
+                if self.source.format is Format.OMOP and column.name in CDM_NUMBERS:
+                    return [(column.name, f"number_of_row({value}::VARCHAR)")]
+                if is_unread(self.source, table, column):
+                    land = (
+                        f"{value} IS NOT NULL THEN {literal(FREE_TEXT)}"
+                        if column.type == "text"
+                        else f"false THEN {value}"
+                    )
+                    return [(column.name, f"CASE WHEN {land} END")]
                 if is_free := is_free_text_sql(self.source, table, column.name):
                     is_withheld = f"({is_free}) AND NOT regexp_matches({value}::VARCHAR, {literal(NUMBER)})"
                     return [

@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of
-from fairhaven.engine.sql import file, identifier, literal, parquet
+from fairhaven.engine.sql import file, literal, parquet
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.row_links import (
     BELONGING,
+    digests_of_owners,
+    digests_sql,
     in_order,
     link_columns,
     links_of,
@@ -28,7 +30,6 @@ from fairhaven.intake.row_links import (
     texts_of_links,
     texts_of_names,
 )
-from fairhaven.kernel.ids import SEPARATOR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,10 +219,11 @@ def _rows_of(
     paths = [records.table(extract.number, table) for extract in having]
     digested = [path for path in paths if columns and columns.are_in(pq.read_schema(path).names)]
     if digested:
+        belonging = BELONGING if columns.is_list else f"[{BELONGING if columns.belonging else ''}]::VARCHAR[]"
         parts.append(
             "SELECT row_extract AS x, row_line AS n, false AS is_quarantined, patient_ref, "
             f"[{', '.join(columns.named.values())}]::VARCHAR[] AS named, "
-            f"[{BELONGING if columns.belonging else ''}]::VARCHAR[] AS belonging FROM {parquet(*digested)}"
+            f"{belonging} AS belonging FROM {parquet(*digested)}"
         )
     if older := [path for path in paths if path not in digested]:
         parts.append(_of_values(connection, source, table, parquet(*older)))
@@ -237,22 +239,15 @@ def _rows_of(
 
 
 def _of_values(connection: duckdb.DuckDBPyConnection, source: Source, table: str, landed: str) -> str:
-    """The same of landed rows without digests: those of a CDM, and what earlier versions landed."""
+    """The same of landed rows without digests: those of a CDM to which others belong, and what earlier versions landed."""
     has = {row[0] for row in connection.execute(f"DESCRIBE FROM {landed}").fetchall()}
     links = [
         link
         for link in links_of(source)
         if {*(link.own if link.table == table else ()), *(link.its if link.to == table else ())} <= has
     ]
-    prefix = literal(source.name + SEPARATOR)
-    of_patients = [
-        f"[CASE WHEN {link.when or 'true'} THEN tombstone_of(pseudonym_of({prefix} || {identifier(link.own[0])}::VARCHAR)) END]"
-        for link in links
-        if link.table == table and not link.to
-    ]
-    digests = "list_transform({}, lambda text: tombstone_of(text))"
-    belonging = " || ".join([digests.format(texts_of_links(links, table)), *of_patients])
     return (
         "SELECT row_extract AS x, row_line AS n, false AS is_quarantined, patient_ref, "
-        f"{digests.format(texts_of_names(links, table))} AS named, {belonging} AS belonging FROM {landed}"
+        f"{digests_sql(texts_of_names(links, table))} AS named, "
+        f"{digests_of_owners(links, table, source.name)} AS belonging FROM {landed}"
     )

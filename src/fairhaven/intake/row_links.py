@@ -4,14 +4,21 @@ A row is *called* by a text made of its table and columns that others refer to, 
 text made of its own columns. Keyed digests of these texts are kept: in landed tables of a declared source, so that what is withheld of the
 columns themselves loses no row its patient; beside quarantined rows; and as tombstones of rows that were erased, so that what belongs to
 them is known again in whatever is delivered later.
+
+The numbers that join the tables of a CDM may be anybody's NHS number or a patient's own, known now or later. Each lands as another number,
+its keyed digest, the same in every table and delivery. So of a CDM's row both texts are looked at, of its number and of that digest: what
+a delivery says is known again in what landed.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import duckdb
 
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import Format, Source
-from fairhaven.kernel.ids import SEPARATOR
+from fairhaven.kernel.ids import SEPARATOR, row_key_sql
+from fairhaven.omop import CDM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +31,7 @@ class RowLink:
         own, its: columns of the two tables; equal values make rows belong together.
         when: SQL over the rows of *table*; the link is there only where it is true. Empty for always.
         kept_by: tables of which a row that is left, and has the values too, keeps the row: an address that others have.
+        is_numbered: its columns are a CDM's numbers of rows.
     """
 
     table: str
@@ -32,6 +40,7 @@ class RowLink:
     its: tuple[str, ...] = ()
     when: str = ""
     kept_by: tuple[str, ...] = ()
+    is_numbered: bool = False
 
 
 _OF_DOMAIN = {
@@ -87,7 +96,7 @@ def _cdm_links() -> tuple[RowLink, ...]:
             for to in _ANY
             if to not in dict(_OF_DOMAIN.values()).values()
         ]
-    return tuple(links)
+    return tuple(replace(link, is_numbered=bool(link.to)) for link in links)
 
 
 CDM_LINKS = _cdm_links()
@@ -98,22 +107,37 @@ any table, so that a row of an erased person with the same number takes them alo
 """
 
 
+CDM_NUMBERS = frozenset(field.name for table in CDM.values() for field in table.fields if field.dtype == "int64") - {
+    "person_id"
+}
+"""Columns with the numbers by which rows of a CDM are known and refer to others; that of a person does not land."""
+
+
+def define_row_numbers(connection: duckdb.DuckDBPyConnection, salt: str) -> None:
+    """Define ``number_of_row``, an SQL macro of the text of a CDM's number of a row: what lands in its place, a keyed digest of 52 bits."""
+    connection.execute("SET VARIABLE number_salt = ?", [salt])
+    digest = row_key_sql(f"getvariable('number_salt') || {literal(SEPARATOR)} || given")
+    connection.execute(f"CREATE OR REPLACE MACRO number_of_row(given) AS {digest}")
+
+
 BELONGING = "row_belonging"
-"""Column of a landed table: the digest of what a row belongs to."""
+"""Column of a landed table: the digest of what a row belongs to; of a CDM a list of them."""
 _NAMED = "row_named"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkColumns:
-    """Columns of a landed table that hold digests of the table's links; none in what earlier versions landed, and in a CDM.
+    """Columns of a landed table that hold digests of the table's links; none in what earlier versions landed.
 
     Args:
-        named: columns of the table by which others refer to it -> the column with the digest.
+        named: columns of the table by which others refer to it -> the column with the digest; none of a CDM, whose numbers tell.
         belonging: whether its rows belong to others'.
+        is_list: to several, so that the column is a list.
     """
 
     named: Mapping[tuple[str, ...], str]
     belonging: bool
+    is_list: bool = False
 
     def __bool__(self) -> bool:
         """Whether the table has links."""
@@ -131,7 +155,11 @@ class LinkColumns:
 
 def link_columns(source: Source, table: str) -> LinkColumns:
     """Of a table of a source as it is declared."""
-    links = links_of(source) if source.format is not Format.OMOP else ()
+    links = links_of(source)
+    if source.format is Format.OMOP:
+        # What others may keep is compared with their numbers as they landed.
+        has_owners = any(link.table == table and not link.kept_by for link in links)
+        return LinkColumns(named={}, belonging=has_owners, is_list=True)
     return LinkColumns(
         named={its: f"{_NAMED}_{place}" for place, its in enumerate(_called_by(links, table))},
         belonging=any(link.table == table for link in links),
@@ -192,25 +220,47 @@ def _called_by(links: Sequence[RowLink], table: str) -> Iterable[tuple[str, ...]
 
 def texts_of_names(links: Sequence[RowLink], table: str) -> str:
     """SQL, a list: what a row of *table* is called by; with NULL where it lacks a value."""
-    return _list(_text(table, its, its) for its in _called_by(links, table))
+    is_numbered = any(link.is_numbered for link in links)
+    return _list(text for its in _called_by(links, table) for text in _texts(table, its, its, is_numbered))
 
 
 def texts_of_links(links: Sequence[RowLink], table: str) -> str:
     """SQL, a list: what a row of *table* belongs to; with NULL where a link is not there."""
     return _list(
-        f"CASE WHEN {link.when} THEN {_text(link.to, link.its, link.own)} END"
-        if link.when
-        else _text(link.to, link.its, link.own)
+        f"CASE WHEN {link.when} THEN {text} END" if link.when else text
         for link in links
         if link.table == table and link.to
+        for text in _texts(link.to, link.its, link.own, link.is_numbered)
     )
+
+
+def digests_of_owners(links: Sequence[RowLink], table: str, source: str) -> str:
+    """SQL, a list: the digests of what a row of *table* belongs to, rows or patients; with NULL where a link is not there.
+
+    The connection has the macros ``pseudonym_of`` and ``tombstone_of`` of landing.
+    """
+    prefix = literal(source + SEPARATOR)
+    of_patients = _list(
+        f"CASE WHEN {link.when or 'true'} THEN pseudonym_of({prefix} || {identifier(link.own[0])}::VARCHAR) END"
+        for link in links
+        if link.table == table and not link.to
+    )
+    return digests_sql(f"{texts_of_links(links, table)} || {of_patients}")
+
+
+def digests_sql(texts: str) -> str:
+    """SQL of the digests of a list of texts."""
+    return f"list_transform({texts}, lambda text: tombstone_of(text))"
 
 
 def _list(parts: Iterable[str]) -> str:
     return f"[{', '.join(parts)}]::VARCHAR[]"
 
 
-def _text(table: str, its: Sequence[str], columns: Sequence[str]) -> str:
+def _texts(table: str, its: Sequence[str], columns: Sequence[str], is_numbered: bool) -> list[str]:
+    """SQL of the texts by which a row is known: that of its values, and where they are a CDM's numbers that of what lands of them."""
+    forms = ("{}", "number_of_row({})::VARCHAR") if is_numbered else ("{}",)
     # || gives NULL where any part is NULL: a row without a value is called by nothing, and belongs to nothing.
-    values = f" || {literal(SEPARATOR)} || ".join(f"{identifier(column)}::VARCHAR" for column in columns)
-    return f"{literal(text_of(table, its, []) + SEPARATOR)} || {values}"
+    between = f" || {literal(SEPARATOR)} || "
+    values = [between.join(form.format(f"{identifier(column)}::VARCHAR") for column in columns) for form in forms]
+    return [f"{literal(text_of(table, its, []) + SEPARATOR)} || {value}" for value in values]

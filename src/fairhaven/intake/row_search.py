@@ -9,7 +9,6 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.intake import landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.fhir.resource_references import tokens_in
@@ -26,14 +25,13 @@ from fairhaven.nhs.number import nhs_numbers_in
 
 @contextmanager
 def looking(
-    receiver: DeliveryReceiver, secrets: landing.LandingKeys, extracts: Sequence[Extract]
+    receiver: DeliveryReceiver, source: str, secrets: landing.LandingKeys, extracts: Sequence[Extract]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that digests as landing does, and reads these extracts."""
+    """A connection that digests as landing does, and reads these extracts of one source."""
     reaches = [receiver.records.folder(extract.number) for extract in extracts]
     # A plan looks, too, and changes nothing in the store.
     with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
-        define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
-        define_pseudonym(connection, "tombstone_of", secrets.tombstone)
+        secrets.define(connection, source)
         yield connection
 
 
@@ -51,7 +49,7 @@ def lines_of(
         source = sources[name]
         extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
         digests = frozenset(landing.tombstone(secrets, ref) for ref in refs)
-        with looking(receiver, secrets, extracts) as connection:
+        with looking(receiver, name, secrets, extracts) as connection:
             search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=extracts)
             rows = search.bearing(extracts, refs, digests)
             if source.format is not Format.FHIR:
