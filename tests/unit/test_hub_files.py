@@ -85,3 +85,14 @@ def test_a_rule_that_reads_what_does_not_land_is_told_by_check_with_what_there_i
     )
     (hub / "mappings" / "visits.toml").write_text(mended)
     read_text(hub)
+
+
+def test_an_address_of_the_database_with_a_password_is_one_fault_that_does_not_show_it(tmp_path: Path) -> None:
+    make_hub(tmp_path / "hub", by=ANNA)
+    file = tmp_path / "hub" / "hub.toml"
+    address = "postgresql+psycopg://hub:ward7door@db.example/hub"
+    file.write_text(file.read_text(encoding="utf-8").replace('database = ""', f'database = "{address}"'))
+    with pytest.raises(Invalid, match="has a password in it") as caught:
+        read_text(tmp_path / "hub")
+    [fault] = caught.value.faults
+    assert fault.line and "ward7door" not in str(fault)

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -68,6 +69,12 @@ def test_threads_write_in_the_order_in_which_they_came() -> None:
         thread.join()
     assert came == [*range(8)]
     assert queue.enter(0)
+
+
+def test_without_the_driver_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Invalid, match=r"fairhaven\[postgresql\]"):
+        Database.named("postgresql+psycopg://hub@db.example/hub")
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def _settings(document: Document) -> Settings:
         wait_minutes=root.whole("wait_minutes", 60, at_least=0),
         expansion=_expansion(root.section("expansion")),
         readers=root.text("readers", ""),
+        database=_database(root),
+        database_password_file=root.text("database_password_file", ""),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
@@ -120,6 +122,19 @@ def _settings(document: Document) -> Settings:
         )
     root.finish()
     return settings
+
+
+def _database(root: Section) -> str:
+    """The address of the hub's database; what is wrong with it is told without it, for it may hold a password."""
+    if not (address := root.text("database", "")):
+        return ""
+    from fairhaven.records.database import checked_url  # loads SQLAlchemy, which is slow, and most hubs have no address
+
+    try:
+        checked_url(address)
+    except Invalid as error:
+        root.fault("database", str(error))
+    return address
 
 
 def _expansion(section: Section) -> ExpansionLimits:

@@ -33,6 +33,8 @@ class Settings:
         wait_minutes: how long a command waits for another that changes the same.
         expansion: how large a zip, a gzip or a Parquet file that comes from outside may become.
         readers: group of accounts that may read releases and count; empty where nobody but the owner may.
+        database: where the hub's records are, as an address of PostgreSQL without a password; empty: a file of the store.
+        database_password_file: that holds its password, from the hub's folder; empty: the environment does, or none is needed.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Settings:
     wait_minutes: int
     expansion: ExpansionLimits
     readers: str
+    database: str
+    database_password_file: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -87,14 +87,20 @@ class Database:
         Raises:
             Invalid: another kind of database, a password in the URL, or the driver is not installed.
         """
-        engine = create_engine(
-            checked_url(url).set(password=password or None),
-            hide_parameters=True,
-            isolation_level="READ COMMITTED",
-            pool_timeout=patience,
-            # A server that was started anew is not told of as an error.
-            pool_pre_ping=True,
-        )
+        address = checked_url(url).set(password=password or None)
+        try:
+            engine = create_engine(
+                address,
+                hide_parameters=True,
+                isolation_level="READ COMMITTED",
+                pool_timeout=patience,
+                # A server that was started anew is not told of as an error.
+                pool_pre_ping=True,
+            )
+        except ImportError:
+            raise Invalid(
+                "the hub's database is PostgreSQL, whose driver is not installed: pip install 'fairhaven[postgresql]'"
+            ) from None
         event.listen(engine, "begin", _begin_postgresql(patience))
         event.listen(engine, "handle_error", _postgresql_errors(patience))
         # Threads queue before they have a connection, of which there are not as many; processes queue at the server.
