@@ -81,7 +81,7 @@ def _rows() -> RowsShown:
     total = TableFlow(
         source="",
         table="",
-        received=1_400,
+        received=_shown(1_400),
         quarantined=_shown(60),
         opted_out=_shown(90),
         landed=_shown(1_250),
@@ -93,14 +93,16 @@ def _rows() -> RowsShown:
         sources=(
             SourceFlow(
                 source=practice,
-                received=900,
+                received=_shown(900),
                 lost={"quarantined": _shown(20), "opted-out": _shown(90), "replaced": _shown(0)},
+                in_use=_shown(790),
                 written={"measurement": _shown(500), "observation": _shown(290)},
             ),
             SourceFlow(
                 source=trust,
-                received=500,
+                received=_shown(500),
                 lost={"quarantined": _shown(40), "opted-out": _HIDDEN, "replaced": _shown(50)},
+                in_use=_HIDDEN,
                 written={"visit_occurrence": _shown(600), "observation": _HIDDEN},
             ),
         ),

@@ -21,7 +21,8 @@ from fairhaven.ledger import EventKind
 from fairhaven.pages.release import render
 from tests.support.actors import ANNA
 from tests.support.page_facts import PageFacts
-from tests.support.release_page_figures import ReleasePageFigures
+from tests.support.release_page_figures import FATES, ReleasePageFigures
+from tests.support.row_equations import row_equations
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_report_is_made_of_its_release_alone(copy: Path) -> None:
     assert report_on_release(open_hub(copy), None, by=ANNA, progress=Silent()) == whole
 
 
-@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes"])
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes", "opensafely"])
 def test_nothing_that_the_demonstration_says_of_itself_narrows_a_small_count(demo: Path, policy: str) -> None:
     """Read out of the page as it is made; what files for other catalogues say are figures of the description."""
     rooms, rule = open_hub(demo), policy_named(policy)
@@ -112,9 +113,18 @@ def test_nothing_that_the_demonstration_says_of_itself_narrows_a_small_count(dem
         known = replace(known, description=replace(known.description, tables=()))
     quarantine = quarantined_in(rooms, release)
     made = protected(release, known, rule, hub="Hub", quarantine=quarantine, changes={})
-    figures = ReleasePageFigures(render(made), rule)
+    titles = {source.name: source.title for source in release.facts.sources}
+    many = {
+        (titles[flow.source], flow.table, words)
+        for flow in release.facts.row_flow
+        for fate, words in FATES.items()
+        if getattr(flow, fate) >= rule.threshold
+    }
+    equations = row_equations(release.facts, {link.cdm_table for link in known.row_counts.links})
+    assert sum(bool(equation.left) for equation in equations) > 3
+    figures = ReleasePageFigures(render(made), rule, equations=equations)
     assert figures.hidden
-    assert (figures.narrowed(), figures.unread()) == ({}, [])
+    assert (figures.narrowed(many=many), figures.unread()) == ({}, [])
     if made.description is not None:
         assert not PageFacts(made).narrowed(rule.threshold)
         folder = rooms.archive.description(release.number)

@@ -52,10 +52,11 @@ class PageFacts:
     def _rows(self, report: ReleaseReport) -> None:
         if report.rows is None:
             return
-        flows = report.rows.by_table
+        flows = [flow for flow in report.rows.by_table if not flow.received.is_hidden]  # sums are without the others
         for flow in flows:
             self._adds_up(
-                (self._of(getattr(flow, fate), flow.source, flow.table, fate) for fate in _FATES), flow.received
+                (self._of(getattr(flow, fate), flow.source, flow.table, fate) for fate in _FATES),
+                self._of(flow.received, flow.source, flow.table, "received"),
             )
         for fate in _FATES:
             parts = [self._of(getattr(flow, fate), flow.source, flow.table, fate) for flow in flows]

@@ -65,7 +65,7 @@ _WRITTEN = {
         "measurement": 30_220,
         "condition_occurrence": 7_406,
         "observation": 8_011,
-        "drug_exposure": 11_207,
+        "drug_exposure": 11_107,
     },
     "gp_market": {"measurement": 23_006, "condition_occurrence": 5_512, "observation": 6_031, "drug_exposure": 8_911},
     "trust_north": {
@@ -83,7 +83,7 @@ _WRITTEN = {
         "device_exposure": 318,
     },
     "council": {"visit_occurrence": 1_204, "observation": 3_790},
-    "deaths": {"death": 198, "condition_occurrence": 402},
+    "deaths": {"death": 178, "condition_occurrence": 402},
 }
 _UNMAPPED = {"measurement": 0.021, "condition_occurrence": 0.008, "observation": 0.094, "drug_exposure": 0.034}
 
@@ -442,7 +442,7 @@ _CHANGES = {
     "measurement": (Change(added=15_410, changed=2_212, gone=682), 132_948),
     "observation": (Change(added=2_870, changed=401, gone=314), 37_557),
     "procedure_occurrence": (Change(added=2_101, changed=12, gone=83), 18_422),
-    "death": (Change(added=11, changed=0, gone=3), 198),
+    "death": (Change(added=11, changed=0, gone=3), 178),
     "device_exposure": (Change(added=0, changed=0, gone=0), 318),
 }
 

@@ -6,11 +6,12 @@ What drawings say, in titles and descriptions, has to be a figure of the page's 
 
 import math
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 from fairhaven.disclosure import Policy, Small
 from tests.support.page_solver import PageSolver
 from tests.support.page_tables import PageTables
+from tests.support.row_equations import RowEquation
 
 _RECEIVED = "Rows received. Received is quarantined, opted out and landed together."
 _SUMS = (
@@ -24,7 +25,15 @@ _SUMS = (
 )
 """Words that say the highest or the sum of what is shown, or a number of other things."""
 _OF_OTHER_THINGS = ("quality", "deliveries", "changes", "reading", "")
-_FATES = ("quarantined", "opted out", "withdrawn", "replaced", "in use")
+FATES = {
+    "quarantined": "quarantined",
+    "opted_out": "opted out",
+    "withdrawn": "withdrawn",
+    "superseded": "replaced",
+    "current": "in use",
+}
+"""What becomes of lines, in the words of a manifest and of the page."""
+_FATES = tuple(FATES.values())
 _NUMBER = re.compile(r"(?<![\w.,–-])\d[\d,]*(?:\.\d+)?")
 
 
@@ -34,9 +43,17 @@ class ReleasePageFigures:
     Args:
         html: the page; policy: the rule that it says it was made by.
         is_one_record_of_each: the reader knows that no source has two records of a person.
+        equations: what the reader knows of the rows that mappings make.
     """
 
-    def __init__(self, html: str, policy: Policy, *, is_one_record_of_each: bool = False) -> None:
+    def __init__(
+        self,
+        html: str,
+        policy: Policy,
+        *,
+        is_one_record_of_each: bool = False,
+        equations: Sequence[RowEquation] = (),
+    ) -> None:
         self.is_one_record_of_each = is_one_record_of_each
         self.page = PageTables(html)
         self.policy = policy
@@ -51,14 +68,19 @@ class ReleasePageFigures:
                 self.figures |= {number for cell in row for number in _NUMBER.findall(cell)}
         self._rows()
         self._written()
+        self._left_out(equations)
         self._years()
         self._people()
         self._variables()
         self._codes()
         self._drawings()
 
-    def narrowed(self) -> dict[Hashable, tuple[float, float]]:
-        """Hidden figures of which a reader knows more than that they are 1 to the threshold, or many; that one is zero may be known."""
+    def narrowed(self, *, many: Collection[Hashable] = ()) -> dict[Hashable, tuple[float, float]]:
+        """Hidden figures of which a reader knows more than that they are 1 to the threshold, or many; that one is zero may be known.
+
+        Args:
+            many: those that are hidden for others' sake; that they are not very few may be known.
+        """
         bounds = self.solver.solved()
         threshold = self.policy.threshold
         told = {name: (few, few) for name, few in self._told.items() if few < self._most.get(name, math.inf)}
@@ -66,7 +88,8 @@ class ReleasePageFigures:
             name: (low, high)
             for name in self.hidden
             for low, high in [bounds.get(name, (0, math.inf))]
-            if 1 < low < threshold or 0 < high < min(threshold - 1, self._most.get(name, math.inf))
+            if (1 < low < threshold and name not in many)
+            or 0 < high < min(threshold - 1, self._most.get(name, math.inf))
         }
 
     def unread(self) -> list[str]:
@@ -116,13 +139,16 @@ class ReleasePageFigures:
         received: dict[str, int] = {}
         for source, table, came, *cells in self.page.table(_RECEIVED):
             quarantined, opted_out, landed, withdrawn, replaced, in_use = cells
-            rows = int(came.replace(",", ""))
-            received[source] = received.get(source, 0) + rows
+            rows = self._count(came, source, table, "received")
+            if came == "not shown":
+                assert {*cells} == {came}, "of a table that is not told the page says nothing"
+                continue  # and no sum has it
+            received[source] = received.get(source, 0) + int(came.replace(",", ""))
             texts = dict(zip(_FATES, (quarantined, opted_out, withdrawn, replaced, in_use), strict=True))
             parts = {fate: self._fate(text, fate, source, table) for fate, text in texts.items()}
             self._adds_up(parts.values(), rows)
-            # The lines received say so much by themselves.
-            self._most |= {(source, table, fate): rows for fate in (*parts, "landed")}
+            if isinstance(rows, int):  # the lines received say so much by themselves
+                self._most |= {(source, table, fate): rows for fate in (*parts, "landed")}
             if self.policy.round_to == 1:
                 left = self._count(landed, source, table, "landed")
                 self._adds_up([left, parts["quarantined"], parts["opted out"]], rows)
@@ -131,9 +157,12 @@ class ReleasePageFigures:
                 of_all.setdefault(fate, []).append(part)
         foot = self.page.foot(_RECEIVED)
         for fate, place in zip(_FATES, (3, 4, 6, 7, 8), strict=True):
-            if foot:
+            if foot and of_all:
                 self._adds_up(of_all[fate], self._total(foot[place], "all", fate))
         for source, came, *cells in self.page.table("Rows of each source, as they are drawn."):
+            if came == "not shown":
+                assert {*cells} == {came} and source not in received
+                continue
             assert int(came.replace(",", "")) == received[source]
             lost = (("quarantined",), ("opted out",), ("withdrawn", "replaced"), ("in use",))
             for fates, text in zip(lost, cells, strict=True):
@@ -143,8 +172,8 @@ class ReleasePageFigures:
             name = _plain(field).split(".")[0]
             set_aside = self._count(count, source, _plain(field), reason)
             by_source.setdefault((source, f"reasons {name}"), []).append(set_aside)
-        for source, table, _, quarantined, *_ in self.page.table(_RECEIVED):
-            if reasons := by_source.get((source, f"reasons {table}")):
+        for source, table, came, quarantined, *_ in self.page.table(_RECEIVED):
+            if came != "not shown" and (reasons := by_source.get((source, f"reasons {table}"))):
                 self._adds_up(reasons, self._fate(quarantined, "quarantined", source, table))
 
     def _fate(self, text: str, fate: str, source: str, table: str) -> Hashable:
@@ -167,6 +196,39 @@ class ReleasePageFigures:
             self._adds_up(rows[table], self._total(count, table, "rows"))
             if without:
                 self._adds_up(unmapped[table], self._total(without, table, "unmapped"))
+
+    def _left_out(self, equations: Sequence[RowEquation]) -> None:
+        left: dict[tuple[str, str], Hashable] = {}
+        for reason, count, source in self.page.table("Landed rows without a row in the release, by reason"):
+            left[source, reason] = self._count(count, source, reason, "left out")
+        parts: dict[tuple[str, str], list[Hashable]] = {}
+        in_use = {(source, table): cell for source, table, *_, cell in self.page.table(_RECEIVED)}
+        for place, equation in enumerate(equations):
+            source = equation.source
+            lines = [
+                self._fate(in_use[source, table], "in use", source, table)
+                for table, times in equation.tables.items()
+                for _ in range(times)
+            ]
+            written = self.page.table("Rows written to the release.")
+            rows = [
+                self._count(count, _plain(name), of, "rows")
+                for name, of, count, *_ in written
+                if of == source and _plain(name) in equation.made
+            ]
+            for reason in equation.reasons:
+                parts.setdefault((source, reason), []).append((source, reason, place))
+            others = [] if equation.is_all else [(source, place, "of no reason")]
+            self._adds_up(lines, (source, place, "lines"))
+            left_over = [(source, reason, place) for reason in equation.reasons]
+            self._adds_up([*rows, *left_over, *others], (source, place, "lines"))
+            # That a few lines became no row must not be told, whatever the reason.
+            if 0 < equation.left < self.policy.threshold:
+                self.hidden.add((source, place, "no row"))
+                self._adds_up([*left_over, *others], (source, place, "no row"))
+        for where, of_chains in parts.items():
+            if where in left:
+                self._adds_up(of_chains, left[where])
 
     def _years(self) -> None:
         caption = "Event rows by year and source"

@@ -5,14 +5,14 @@ release are shown first; a count that lies so close to theirs that it tells of f
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from fairhaven.archive import Change, Release
 from fairhaven.disclosure import Cell, Policy, Protected, hidden, lacks_few, protect, protect_table, shown
-from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.descriptions.describe import DescribedRelease
+from fairhaven.journeys.releases.protected_lines import ProtectedLines
 from fairhaven.journeys.releases.protected_rows import (
     ProtectedFates,
     beside,
@@ -24,6 +24,7 @@ from fairhaven.journeys.releases.release_report import (
     Changes,
     CountAndShare,
     FailedCheck,
+    FileShown,
     LinkageShown,
     OptOutShown,
     PartnerCdmShown,
@@ -40,7 +41,7 @@ from fairhaven.omop import CDM
 from fairhaven.quality import CheckResult, CheckStatus, Scorecard, Severity
 from fairhaven.release import partner_cdms
 from fairhaven.release.description import Description
-from fairhaven.release.facts import LinkageSummary, QuarantinedRows, RuleOutcome
+from fairhaven.release.facts import LinkageSummary, QuarantinedRows, ReleaseFacts
 from fairhaven.release.row_counts import RowCounts
 
 
@@ -66,7 +67,8 @@ def protected(
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     flows = facts.row_flow
-    fates = ProtectedFates(flows, policy) if flows else None
+    lines = ProtectedLines(facts, row_counts.links, _persons_beside(facts, described.scorecard, persons), policy)
+    fates = ProtectedFates(lines.told, policy, is_in_use_known=lines.is_in_use_known) if flows else None
     rows = protected_rows(fates, flows, row_counts.links, facts.sources, persons, policy) if fates else None
     tables = rows.tables if rows else ()
     codes = _codes(row_counts, rows, policy)
@@ -98,9 +100,18 @@ def protected(
             for row in facts.opt_outs
         ),
         quarantine=protected_quarantine(fates, quarantine, flows, policy),
-        set_aside=_set_aside(facts.rule_outcomes, policy),
+        set_aside=_set_aside(lines),
         notes=_notes(row_counts.notes, described.description, policy),
-        extracts=facts.extracts,
+        extracts=tuple(
+            FileShown(
+                number=each.number,
+                source=each.source,
+                received_on=each.received_on,
+                dropped=each.dropped,
+                sha256=each.sha256,
+            )
+            for each in facts.extracts
+        ),
         partner_cdms=tuple(
             PartnerCdmShown(
                 source=source,
@@ -331,13 +342,18 @@ def _changes(changes: Mapping[str, tuple[Change, int]], everybody: int, policy: 
     return Changes(moved=tuple(tables), same=len(changes) - len(moved))
 
 
-def _set_aside(outcomes: Iterable[RuleOutcome], policy: Policy) -> tuple[SetAside, ...]:
-    """Landed rows that became no row, by source and reason; an outcome that is a CDM table is none."""
-    summed: Counter[tuple[str, str]] = Counter()
-    for outcome in outcomes:
-        if outcome.outcome in LEFT_OUT:
-            summed[outcome.source, outcome.outcome] += outcome.rows
-    found = [
-        SetAside(source=source, reason=reason, rows=protect(rows, policy)) for (source, reason), rows in summed.items()
-    ]
+def _set_aside(lines: ProtectedLines) -> tuple[SetAside, ...]:
+    """Landed rows that became no row, by source and reason."""
+    found = [SetAside(source=source, reason=reason, rows=rows) for (source, reason), rows in lines.left_out().items()]
     return tuple(sorted(found, key=lambda each: (-(each.rows.value or 0), each.source, each.reason)))
+
+
+def _persons_beside(facts: ReleaseFacts, card: Scorecard, everybody: int) -> Mapping[str, tuple[int, ...]]:
+    """Persons and patient records that the page tells: of everybody under an empty name, and of a source that is alone of its kind."""
+    alone = Counter(source.kind for source in facts.sources)
+    known = {
+        source.name: (sum(linked.persons for linked in card.linked if source.kind in linked.kinds),)
+        for source in facts.sources
+        if alone[source.kind] == 1
+    }
+    return {"": (everybody, facts.linkage.persons, facts.linkage.patients), **known}

@@ -1,6 +1,6 @@
 """Rows on their way, as the hub's policy lets them be shown: one table of what became of them, one of what each source wrote to each table.
 
-Rows received are exact, as they are lines of files. What became of them is a table of source, table and fate, protected as one under a policy that asks
+Of which tables lines may be told `protected_lines` says. What became of them is a table of source, table and fate, protected as one under a policy that asks
 for it: received is known, so a hidden fate would otherwise be what is left of it. Likewise a table's rows by source, mapped and not, and a source's events by
 year: each stands on the page with its totals.
 """
@@ -81,13 +81,20 @@ class ProtectedCounts:
 
 
 class ProtectedFates:
-    """What became of rows, by source, table and fate, with the sums over a source's tables and over all.
+    """What became of the rows of tables of which that may be told, by source, table and fate, with the sums over a source's tables and over all.
 
     Rows received are known by source and table. Tables of a source are told apart by their place among them, the largest first:
     sums over the tables that have the same place are said nowhere, so that the room of one source can serve another.
     """
 
-    def __init__(self, flows: Sequence[RowFlow], policy: Policy) -> None:
+    def __init__(
+        self,
+        flows: Sequence[RowFlow],
+        policy: Policy,
+        *,
+        is_in_use_known: Callable[[str, str], bool] = lambda *_: False,
+    ) -> None:
+        self.flows, self._policy = tuple(flows), policy
         ranked: dict[str, list[RowFlow]] = {}
         for flow in sorted(flows, key=lambda flow: (-flow.received, flow.table)):
             ranked.setdefault(flow.source, []).append(flow)
@@ -99,13 +106,40 @@ class ProtectedFates:
             for flow in flows
             for fate in _FATES
         }
-        pairs = product(ranked, range(max(map(len, ranked.values()))))
+        pairs = product(ranked, range(max(map(len, ranked.values()), default=0)))
         absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
-        self._counts = ProtectedCounts(counts, policy, structural=absent, worth=_worth_of_fate)
+        fixed = {
+            (source, place, _CURRENT)
+            for (source, table), place in self._places.items()
+            if is_in_use_known(source, table)
+        }
+        self._counts = (
+            ProtectedCounts(
+                counts,
+                policy,
+                structural=absent,
+                worth=lambda key: math.inf if key in fixed else _worth_of_fate(key),
+            )
+            if counts
+            else None
+        )
 
     def of(self, source: Hashable, table: Hashable, fate: str) -> Protected:
-        """Rows of a fate; of all sources, or of all tables of one, for `ALL`."""
-        return self._counts.of(source, ALL if table is ALL else self._places[str(source), str(table)], fate)
+        """Rows of a fate; of all sources, or of all tables of one, for `ALL`. Of tables of which nothing is told it is not known."""
+        place = ALL if table is ALL else self._places.get((str(source), str(table)))
+        is_told = source is ALL or any(known == source for known, _ in self._places)
+        if self._counts is None or place is None or not is_told:
+            return hidden(self._policy, is_one_of_several=True)
+        return self._counts.of(source, place, fate)
+
+    def received(self, source: Hashable, table: Hashable) -> Protected:
+        """Rows received, likewise: a line may be a person, so they are rounded as persons are."""
+        lines = [
+            self._policy.rounded(flow.received)
+            for flow in self.flows
+            if source in (ALL, flow.source) and table in (ALL, flow.table)
+        ]
+        return shown(sum(lines)) if lines else hidden(self._policy, is_one_of_several=True)
 
 
 def _worth_of_fate(key: Key) -> float:
@@ -130,7 +164,7 @@ def protected_rows(
     """What became of the rows received, and what each source wrote to each table.
 
     Args:
-        fates: of these flows.
+        fates: of those of these flows of which they may be told.
         everybody: persons of the release, which stand on the same page.
     """
     by_table = {
@@ -143,19 +177,20 @@ def protected_rows(
     unmapped = sum(table.unmapped.count.value or 0 for table in made)
     known = {source.name: source for source in listed}
     names = {flow.source for flow in flows}
-    total = _table_flow(fates, flows, policy)
+    total = _table_flow(fates, ALL, ALL, policy)
     return RowsShown(
         sources=tuple(
             SourceFlow(
                 source=known.get(name) or SourceFacts(name=name, title=name, kind="cdm", controller=""),
-                received=sum(flow.received for flow in flows if flow.source == name),
-                lost={reason: _lost(fates, name, reason, policy) for reason in _LOST},
+                received=fates.received(name, ALL),
+                lost=(lost := {reason: _lost(fates, name, reason, policy) for reason in _LOST}),
+                in_use=_less(fates.received(name, ALL), _sum(list(lost.values()), policy), policy),
                 written={table: each[name].rows for table, each in by_table.items() if name in each},
             )
             for name in dict.fromkeys([*known, *(flow.source for flow in flows)])
             if name in names
         ),
-        by_table=tuple(_table_flow(fates, [flow], policy) for flow in flows),
+        by_table=tuple(_table_flow(fates, flow.source, flow.table, policy) for flow in flows),
         total=total,
         lost={reason: rows for reason in _LOST if (rows := _lost(fates, ALL, reason, policy)).value != 0},
         in_use=total.current,
@@ -189,7 +224,7 @@ def protected_quarantine(
     """Lines set aside by reason. Those of a table add up to its lines in quarantine, and are hidden where these are.
 
     Args:
-        fates: of these flows; None where a release says of no rows what became of them.
+        fates: of those of these flows of which they may be told; None where a release says of no rows what became of them.
     """
     known = {(flow.source, flow.table) for flow in flows}
     found: list[QuarantineShown] = []
@@ -216,15 +251,14 @@ def _lost(fates: ProtectedFates, source: Hashable, reason: str, policy: Policy) 
     return _sum(parts, policy)
 
 
-def _table_flow(fates: ProtectedFates, flows: Sequence[RowFlow], policy: Policy) -> TableFlow:
-    """Of one table of a source, or of all."""
-    source, table = (flows[0].source, flows[0].table) if len(flows) == 1 else (ALL, ALL)
-    received = sum(flow.received for flow in flows)
+def _table_flow(fates: ProtectedFates, source: Hashable, table: Hashable, policy: Policy) -> TableFlow:
+    """Of one table of a source, or of all of which anything is told."""
+    received = fates.received(source, table)
     found = {fate: fates.of(source, table, fate) for fate in _FATES}
     lost = [found[fate] for fate in _FATES[:-1]]
     return TableFlow(
-        source=flows[0].source if len(flows) == 1 else "",
-        table=flows[0].table if len(flows) == 1 else "",
+        source="" if source is ALL else str(source),
+        table="" if table is ALL else str(table),
         received=received,
         quarantined=found[_QUARANTINED],
         opted_out=found[_OPTED_OUT],
@@ -241,11 +275,11 @@ def _sum(parts: Sequence[Protected], policy: Policy) -> Protected:
     return shown(sum(values)) if len(values) == len(parts) else hidden(policy, is_one_of_several=True)
 
 
-def _less(rows: int, lost: Protected, policy: Policy) -> Protected:
+def _less(rows: Protected, lost: Protected, policy: Policy) -> Protected:
     """Rows without those that are shown to be lost."""
-    if lost.value is None:
+    if rows.value is None or lost.value is None:
         return hidden(policy, is_one_of_several=True)
-    return shown(max(rows - lost.value, 0))
+    return shown(max(rows.value - lost.value, 0))
 
 
 def _written(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapping[str, WrittenTable]:

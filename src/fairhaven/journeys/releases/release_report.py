@@ -8,7 +8,7 @@ from fairhaven.disclosure import Policy, Protected
 from fairhaven.ledger import Checkpoint
 from fairhaven.quality import QualityCheck
 from fairhaven.release.description import Description
-from fairhaven.release.facts import ExtractFacts, SourceFacts
+from fairhaven.release.facts import SourceFacts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,24 +35,25 @@ class SourceFlow:
     """What became of the rows of one source.
 
     Args:
-        received: exact, as rows of files are.
-        lost: ``quarantined``, ``opted-out``, ``replaced`` (withdrawn and superseded) -> rows.
+        received: of the tables whose lines are told.
+        lost: ``quarantined``, ``opted-out``, ``replaced`` (withdrawn and superseded) -> rows; in_use: the others.
         written: CDM table -> rows of it that come from the source.
     """
 
     source: SourceFacts
-    received: int
+    received: Protected
     lost: Mapping[str, Protected]
+    in_use: Protected
     written: Mapping[str, Protected]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableFlow:
-    """What became of the rows of one table of a source, or of all. Received is exact, so the others are protected together."""
+    """What became of the rows of one table of a source, or of all whose lines are told; of the others everything is hidden."""
 
     source: str
     table: str
-    received: int
+    received: Protected
     quarantined: Protected
     opted_out: Protected
     landed: Protected
@@ -188,6 +189,17 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FileShown:
+    """One delivered file, without its lines: the files of a table would tell by how few one has more than another."""
+
+    number: int
+    source: str
+    received_on: dt.date
+    dropped: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PartnerCdmShown:
     """What a source's CDM says of itself, and what of that does not fit; sentences that follow its name, without counts of rows."""
 
@@ -250,7 +262,7 @@ class ReleaseReport:
     quarantine: tuple[QuarantineShown, ...]
     set_aside: tuple[SetAside, ...]
     notes: Protected
-    extracts: tuple[ExtractFacts, ...]
+    extracts: tuple[FileShown, ...]
     partner_cdms: tuple[PartnerCdmShown, ...] = ()
     head: Checkpoint | None = None
     asked: str = ""

@@ -91,7 +91,7 @@ def _left_out(report: ReleaseReport) -> _Needs | None:
     if not (report.opt_outs or report.quarantine or report.set_aside or report.notes):
         return None
     flows = report.rows.sources if report.rows else ()
-    return {"received_of": {flow.source.name: flow.received for flow in flows}}
+    return {"received_of": {flow.source.name: flow.received.value or 0 for flow in flows}}
 
 
 _SECTIONS: Mapping[str, tuple[str, Callable[[ReleaseReport], _Needs | None]]] = {

@@ -38,18 +38,19 @@ class _Node:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Stream:
-    """One source as it is drawn: rows in use, those kept back by reason, and those written to each table."""
+    """One source as it is drawn: rows received and in words, rows in use, those kept back by reason, and those written to each table."""
 
     title: str
     style: str
     received: int
+    said: str
     lost: Mapping[str, DrawnRows | None]
     written: Sequence[DrawnRows | None]
 
     @property
     def kept(self) -> int:
         """Rows in use, as far as those kept back may be seen."""
-        return self.received - sum(rows.size for rows in self.lost.values() if rows)
+        return max(self.received - sum(rows.size for rows in self.lost.values() if rows), 0)
 
     @property
     def made(self) -> int:
@@ -107,7 +108,8 @@ def _stream(flow: SourceFlow, written: Sequence[DrawnRows | None]) -> _Stream:
     return _Stream(
         title=flow.source.title,
         style=kind_class(flow.source.kind),
-        received=flow.received,
+        received=flow.received.value or 0,
+        said=flow.received.text,
         lost={reason: drawn_rows(rows) for reason, rows in flow.lost.items()},
         written=written,
     )
@@ -189,7 +191,7 @@ def _source(stream: _Stream, node: _Node, layout: Layout) -> Markup:
     x = layout.columns[0]
     at, anchor = (x + layout.bar + 8, "start") if layout.inside else (x - 12, "end")
     name, what = split_title(stream.title)
-    second = " · ".join(part for part in (what, whole(stream.received)) if part)
+    second = " · ".join(part for part in (what, stream.said) if part)
     return element(
         "g",
         rect(x, node.y, layout.bar, node.height, f"node {stream.style}"),
@@ -250,7 +252,7 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
         else ((first - 12, "end"), (third + layout.bar + 12, "start"))
     )
     places = (
-        (*start, "Received", f"{whole(rows.total.received)} rows"),
+        (*start, "Received", rows.total.received.text + ("" if rows.total.received.is_hidden else " rows")),
         (second + layout.middle / 2, "middle", "In use", rows.in_use.text + ("" if rows.in_use.is_hidden else " rows")),
         (*end, "In the release", f"{whole(rows.made)} rows"),
     )
@@ -271,7 +273,7 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
 
 
 def _described(streams: Sequence[_Stream], lost: Mapping[str, Protected], tables: Sequence[DrawnTable]) -> str:
-    sources = "; ".join(f"{stream.title} {whole(stream.received)}" for stream in streams)
+    sources = "; ".join(f"{stream.title} {stream.said}" for stream in streams)
     kept_back = "; ".join(f"{LOSSES[reason].lower()} {rows.text}" for reason, rows in lost.items()) or "none"
     made = "; ".join(
         f"{table.name} {table.rows}" + (f" of which {table.unmapped} unmapped" if table.unmapped else "")
