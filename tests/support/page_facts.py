@@ -1,6 +1,6 @@
 """The linear facts of a report: what of it adds up to what, section by section and across them, for `page_solver`."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 
 from fairhaven.disclosure import Protected
 from fairhaven.journeys.releases.release_report import ReleaseReport
@@ -25,17 +25,17 @@ class PageFacts:
             everybody = report.description.persons if report.description and table.name != "person" else None
             self._described(table, everybody)
 
-    def narrowed(self, threshold: int) -> dict[Hashable, tuple[float, float]]:
+    def narrowed(self, threshold: int, *, many: Collection[Hashable] = ()) -> dict[Hashable, tuple[float, float]]:
         """Hidden counts of which a reader knows that they are small, or may be, and more than that they are 1 to the threshold.
 
-        That a count is zero may be known.
+        That a count is zero may be known, and of *many*, which are hidden for others' sake, that they are not very few.
         """
         bounds = self.solver.solved()
         return {
             name: (low, high)
             for name in self.hidden
             for low, high in [bounds.get(name, (0, threshold))]
-            if 1 < low < threshold or 0 < high < threshold - 1
+            if (1 < low < threshold and name not in many) or 0 < high < threshold - 1
         }
 
     def _of(self, count: Protected | int | None, *name: Hashable) -> Hashable:
