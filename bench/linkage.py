@@ -191,6 +191,7 @@ def _with_errors(people: dict[str, np.ndarray], draw: np.random.Generator, sourc
         "address": address,
         "ethnicity": pa.nulls(size, pa.string()),
         "source_links": pa.nulls(size, pa.string()),
+        "birth_part": pa.nulls(size, pa.string()),
     }
     return pa.table(columns, schema=IDENTITY_SCHEMA)
 

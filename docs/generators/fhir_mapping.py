@@ -109,7 +109,7 @@ none, and the build counts it (`emptied`: `is said by a row that is not there`).
 ## Conventions
 
 - **Sex** is that at birth (Themis 94): `us-core-birthsex`, `us-core-sex` or UK Core's `BirthSex` where they say male or female, else `gender`.
-- **Birth date**: of a year or a month alone there is no day, and of a year alone no month.
+- **Birth date**: of a year or a month alone there is no day, and of a year alone no month; linkage compares what is known ([ADR 50](../adr/0050-what-is-known-of-a-birth.md)).
 - **Several races** (`ombCategory`, Themis 71): race 1546847 (more than one race), and an observation 4013886 of each from birth on, which does
   not lengthen the observation period. Codes that say that nothing is known are no race; another race (`2131-1`) has no standard concept.
 - **Death** (Themis 104): of a month the last day, of a year 31 December; of a month or a year that the release's own day is in, that day, so that whoever

@@ -21,6 +21,8 @@ SAME = [
     ("a married surname under the same number", {"family_name": "Smith"}, "nhs_number"),
     ("day and month swapped under the same number", {"birth_date": dt.date(1950, 4, 3)}, "nhs_number"),
     ("the number and nothing that speaks against it", NAMELESS, "nhs_number"),
+    ("the year of birth alone, and a married surname, under the same number",
+     {"birth_date": None, "birth_part": "1950", "family_name": "Smith"}, "nhs_number"),
     ("no number, all else the same, other marks and case",
      {"nhs_number": None, "family_name": "OBRIEN", "postcode": "ab12cd"}, "name-birth-postcode"),
     ("no number, a nickname", {"nhs_number": None, "given_name": "Annie"}, "name-birth-postcode"),
@@ -39,6 +41,10 @@ OTHER = [
     ("someone with another valid number and the same name, birth and postcode", {"nhs_number": "9434765919"}),
     ("a number borne by someone of another name and birth",
      {"given_name": "Mary", "family_name": "Smith", "birth_date": dt.date(1971, 8, 9)}),
+    ("a number borne by someone of another name and year of birth",
+     {"given_name": "Mary", "family_name": "Smith", "birth_date": None, "birth_part": "1971"}),
+    ("someone of the same name and postcode, of whose birth the year alone is known",
+     {"nhs_number": None, "birth_date": None, "birth_part": "1950"}),
     ("a dummy number and nothing else in common",
      {"nhs_number": "9999999999", "given_name": "Mary", "birth_date": dt.date(1971, 8, 9)}),
     ("someone of whom nothing is known", {**NAMELESS, "nhs_number": None}),
@@ -59,6 +65,14 @@ def test_one_person(difference: dict[str, Any], step: str) -> None:
     index = linked(ANN, {**ANN, **difference})
     assert len(set(index["person_id"].to_pylist())) == 1
     assert index["step"].to_pylist() == [step, step]
+
+
+def test_people_of_whose_births_two_sources_know_the_same_month_or_year_alone_are_one_by_name_and_postcode() -> None:
+    known = {**ANN, "nhs_number": None, "birth_date": None}
+    for part, other, persons in (("1950", "1950", 1), ("1950-03", "1950-03", 1), ("1950", "1951", 2)):
+        index = linked({**known, "birth_part": part}, {**known, "birth_part": other})
+        assert len(set(index["person_id"].to_pylist())) == persons
+        assert set(index["step"].to_pylist()) == {"name-birth-part-postcode" if persons == 1 else "alone"}
 
 
 @pytest.mark.parametrize("difference", [pytest.param(d, id=name) for name, d in OTHER])

@@ -55,6 +55,7 @@ def landed(path: Path, folder: Path, *, source: Source = SOURCE) -> LandingResul
     scratch.mkdir(parents=True)
     (folder / "landed").mkdir()
     with open_duckdb(spill=scratch, reaches=[path, folder], keeps_order=True) as con:
+        SECRETS.define(con, source.name)
         tables = list(staged(con, path, scratch, source=source).values())
         return land(
             tables,

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, FREE_TEXT_COLUMNS, KINDS, LINEAGE, GenericRows
-from fairhaven.kernel.partial_days import LAST_DAY
+from fairhaven.kernel.partial_days import LAST_DAY, LENGTH, WHOLE_DAY
 from fairhaven.omop import CDM
 
 _LARGEST = 2**31 - 1
@@ -51,6 +51,9 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
         }
         if (last := f"death_date{LAST_DAY}") in rows.columns:
             given["date"] = rows[last]
+        if (length := f"birth_date{LENGTH}") in rows.columns:
+            knows_day = rows[length].fill_null(WHOLE_DAY) >= WHOLE_DAY
+            given["birth_date"] = knows_day.ifelse(rows["birth_date"], ibis.null("date"))
         if is_event:
             given |= {
                 "is_cdm": ibis.literal(True),

@@ -27,7 +27,9 @@ from fairhaven.harmonise.mapping_values import (
     MappingValue,
     ScaledValue,
     as_type,
+    birth_columns,
     columns_of,
+    constant,
     first_and_last,
     free_texts,
     has_value,
@@ -36,7 +38,7 @@ from fairhaven.harmonise.mapping_values import (
 )
 from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
-from fairhaven.kernel.partial_days import LAST_DAY
+from fairhaven.kernel.partial_days import LAST_DAY, LENGTH, WHOLE_DAY, WHOLE_MONTH
 from fairhaven.omop.concepts import UNIT, UNIT_SPELLING
 
 _CLASSIFICATIONS = ("icd10", "opcs4")
@@ -202,6 +204,8 @@ def _given(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
     said = {name: as_type(value.build(rows), kind[name]) for name, value in rule.gives}
     if rule.kind == "death":
         said |= _day_of_death(rule, rows)
+    elif rule.kind == "person":
+        said |= _known_of_birth(rule, rows)
     if rule.result is not None:
         found = rule.result.build(rows)
         said["unit"] = ibis.coalesce(found["unit"], said["unit"]) if "unit" in said else found["unit"]
@@ -210,18 +214,38 @@ def _given(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
 
 
 def _day_of_death(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
-    """The last day on which a death can have been, and the first: two where the source says the month or the year alone (Themis 104).
-
-    Such a column landed with its last day beside it, unless it is text.
-    """
+    """The last day on which a death can have been, and the first: two where the source says the month or the year alone (Themis 104)."""
     given = dict(rule.gives)
     if "date_from" in given or not (value := given.get("date", given.get("datetime"))):
         return {}
+    first, last = _earliest_and_latest(value, rows)
+    return {"date": last, "date_from": first}
+
+
+def _earliest_and_latest(value: MappingValue, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
+    """The first and the last day that a date can be: a column of which they may be two landed with its last day beside it, unless it is text."""
     first, last = first_and_last(value.build(rows))
     names = {name: f"{name}{LAST_DAY}" for name in columns_of(value) if f"{name}{LAST_DAY}" in rows.columns}
-    if names:
-        last = first_and_last(renamed(value, names).build(rows))[1]
-    return {"date": last, "date_from": first}
+    return first, first_and_last(renamed(value, names).build(rows))[1] if names else last
+
+
+def _known_of_birth(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
+    """Of a birth whose year or month alone is known no day, and no month, that nobody said."""
+    given, length = dict(rule.gives), f"birth_date{LENGTH}"
+    found = dict[str, ir.Value]()
+    if value := given.get("birth_date"):
+        first, last = _earliest_and_latest(value, rows)
+        if length in rows.columns and "birth_date" in columns_of(value):
+            known = rows[length].fill_null(WHOLE_DAY)
+            found = birth_columns(first, knows_month=known >= WHOLE_MONTH, knows_day=known >= WHOLE_DAY)
+        elif first is not last:
+            is_month = last < first + ibis.interval(days=31)
+            found = birth_columns(first, knows_month=is_month, knows_day=first == last)
+        found = {name: each for name, each in found.items() if name == "birth_date" or name not in given}
+    if length in rows.columns and "birth_date" in columns_of(month := given.get("birth_month", constant(None))):
+        built = as_type(month.build(rows), "int32")
+        found["birth_month"] = (rows[length].fill_null(WHOLE_DAY) >= WHOLE_MONTH).ifelse(built, ibis.null("int32"))
+    return found
 
 
 def _targets(rule: MapRule) -> dict[str, ir.Value]:

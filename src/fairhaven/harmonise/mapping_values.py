@@ -59,6 +59,20 @@ def first_and_last(value: ir.Value) -> tuple[ir.Value, ir.Value]:
     return first, ibis.coalesce(day, last, as_type(year + "-12-31", "date"))
 
 
+def birth_columns(day: ir.Value, *, knows_month: ir.BooleanValue, knows_day: ir.BooleanValue) -> dict[str, ir.Value]:
+    """Columns of a person: a date of birth of which all is known, and otherwise its year, and its month where that is known.
+
+    Args:
+        day: the first that it can be.
+    """
+    only_month = knows_month.fill_null(False) & ~knows_day.fill_null(False)
+    return {
+        "birth_date": knows_day.fill_null(False).ifelse(day, ibis.null("date")),
+        "birth_year": day.year().cast("int32"),
+        "birth_month": only_month.ifelse(day.month().cast("int32"), ibis.null("int32")),
+    }
+
+
 def text_of(value: ir.Value) -> ir.Value:
     """A column as text; whole numbers without a decimal point."""
     return value if value.type().is_string() else value.cast("string")

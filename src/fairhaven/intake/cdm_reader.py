@@ -17,7 +17,7 @@ from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.cdm_contents import OTHER_BIRTH, contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
-from fairhaven.intake.column_declarations import with_last_day
+from fairhaven.intake.column_declarations import with_derived
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import NO_QUOTE, ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.parquet_reader import numbered_rows, stage_relation
@@ -26,6 +26,7 @@ from fairhaven.intake.time_zones import USUAL
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
+from fairhaven.kernel.partial_days import LENGTH, WHOLE_DAY, WHOLE_MONTH, WHOLE_YEAR
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
 from fairhaven.omop.external_tables import SEVERAL_FILES, locate_tables
@@ -46,6 +47,8 @@ _KEYS = {
     "drug_strength": ("drug_concept_id", "ingredient_concept_id"),
 }
 _BIRTH = {"month_of_birth": "month", "day_of_birth": "day", "birth_datetime": "day"}
+_INFERRED_BIRTH = "coalesce(day_of_birth IS NULL AND (day(birth_datetime) = 1 OR (month_of_birth IS NULL AND month(birth_datetime) = 6 AND day(birth_datetime) = 15)), false)"
+"""SQL over PERSON: ``birth_datetime`` is a day that the CDM's page has one infer where the source has none: the first of the month, or 15 June."""
 _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "datetime"}
 _DATES = ("%Y-%m-%d", "%Y%m%d")
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
@@ -77,7 +80,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "8"
+    version = "9"
     threads: int | None = None
 
     def stage(
@@ -106,7 +109,8 @@ class OmopReader:
         contents = contents_of(connection, staged)
         check_faults(list(faults_of(contents, staged, arrived.name)))
         identified = _identified(connection, staged["person"], staged.get("location"))
-        staged["person"] = dataclasses.replace(without_faulty_persons(connection, source, identified), cdm=contents)
+        told_apart = without_faulty_persons(connection, source, identified)
+        staged["person"] = dataclasses.replace(_with_known_birth(connection, told_apart), cdm=contents)
         if "location" in staged:
             staged["location"] = _coarse_location(connection, staged["location"])
         for table in IDENTIFYING.keys() & staged.keys():
@@ -192,7 +196,7 @@ def declaration_of(table: str, has: Collection[str], *, dates: Sequence[str] = (
             )
         )
     if table == "death":
-        columns = [each for column in columns for each in with_last_day(column)]
+        columns = [each for column in columns for each in with_derived(column)]
     key = _KEYS.get(table) or ((definition.primary_key,) if definition.primary_key else ())
     return TableDeclaration(
         name=table,
@@ -279,7 +283,7 @@ def _identified(
         "CREATE VIEW person_identified AS SELECT *, "
         "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "
         "THEN replace(person_source_value, ' ', '') END AS nhs_number, "
-        f"coalesce(CASE WHEN NOT {OTHER_BIRTH} THEN birth_datetime::DATE END, try_cast(concat_ws('-', year_of_birth, "
+        f"coalesce(CASE WHEN NOT {OTHER_BIRTH} AND NOT {_INFERRED_BIRTH} THEN birth_datetime::DATE END, try_cast(concat_ws('-', year_of_birth, "
         "lpad(month_of_birth::VARCHAR, 2, '0'), lpad(day_of_birth::VARCHAR, 2, '0')) AS DATE)) AS birth_date, "
         "CASE gender_concept_id WHEN 8507 THEN 'M' WHEN 8532 THEN 'F' ELSE gender_source_value END AS sex, "
         f"{postcode} AS postcode, {address} AS address FROM {person.rows} AS p"
@@ -292,6 +296,20 @@ def _identified(
     return dataclasses.replace(
         person, rows="person_identified", declaration=declaration, further_numbers=("person_source_value",)
     )
+
+
+def _with_known_birth(connection: duckdb.DuckDBPyConnection, person: StagedTable) -> StagedTable:
+    """The person table with what is known of a birth that has no day, and how much that is."""
+    month = "coalesce(month_of_birth, CASE WHEN month(birth_datetime) <> 1 AND day(birth_datetime) = 1 THEN month(birth_datetime) END)"
+    first = f"try_cast(concat_ws('-', year_of_birth, lpad(coalesce({month}, 1)::VARCHAR, 2, '0'), '01') AS DATE)"
+    length = f"birth_date{LENGTH}"
+    connection.execute(
+        f"CREATE VIEW person_born AS SELECT * REPLACE (coalesce(birth_date, {first}) AS birth_date), CASE WHEN birth_date IS NOT NULL THEN {WHOLE_DAY} "
+        f"WHEN {month} IS NOT NULL THEN {WHOLE_MONTH} ELSE {WHOLE_YEAR} END::BIGINT AS {length} FROM {identifier(person.rows)}"
+    )
+    known = ColumnDeclaration(name=length, header=length, type="whole", length_of="birth_date")
+    declaration = dataclasses.replace(person.declaration, columns=(*person.declaration.columns, known))
+    return dataclasses.replace(person, rows="person_born", declaration=declaration)
 
 
 def _coarse_location(connection: duckdb.DuckDBPyConnection, location: StagedTable) -> StagedTable:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration
 from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.numbered_columns import WRONG_RANGE, numbered_columns
-from fairhaven.kernel.partial_days import LAST_DAY, known_part, says_week_alone
+from fairhaven.kernel.partial_days import LAST_DAY, LENGTH, known_part, says_week_alone
 from fairhaven.kernel.toml import Section
 
 _DIRECTIVES = frozenset([*"aAbBdfgGHIjmMnpSuUVwWyYzZ%", "-d", "-m", "-H", "-I", "-M", "-S", "-j"])
@@ -25,18 +25,23 @@ def read_columns(section: Section) -> dict[str, ColumnDeclaration]:
     _check_twice(columns, section)
     names = {column.name for column in columns.values()}
     for key, column in list(columns.items()):
-        for last in list(with_last_day(column))[1:]:
-            if last.name in names:
-                section.fault(key, f"lands its last day as {last.name}, which another line declares; rename that one")
-            columns[last.name] = last
+        for derived in list(with_derived(column))[1:]:
+            if derived.name in names:
+                what = "how much of it is known" if derived.length_of else "its last day"
+                section.fault(key, f"lands {what} as {derived.name}, which another line declares; rename that one")
+            columns[derived.name] = derived
     return columns
 
 
-def with_last_day(column: ColumnDeclaration) -> Iterator[ColumnDeclaration]:
-    """A column, and behind it the one with its last day where one of its forms says no day. An identity has none."""
+def with_derived(column: ColumnDeclaration) -> Iterator[ColumnDeclaration]:
+    """A column, and behind it, where one of its forms says no day, the one with its last day; of a birth the one with how much is known."""
     yield column
-    is_day = column.type in ("date", "datetime") and not column.identity
-    if is_day and any(known_part(form) != "day" for form in column.formats):
+    if column.type not in ("date", "datetime") or all(known_part(form) == "day" for form in column.formats):
+        return
+    if column.identity:
+        name = column.name + LENGTH
+        yield ColumnDeclaration(name=name, header=name, type="whole", length_of=column.name)
+    else:
         name = column.name + LAST_DAY
         yield ColumnDeclaration(name=name, header=name, type="date", last_day_of=column.name)
 

@@ -268,7 +268,7 @@ def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, ar
     missing: list[str] = []
     faults: list[Fault] = []
     for column in table.columns:
-        if column.last_day_of:
+        if column.is_derived:
             continue
         match places.pop(column.header.strip().casefold(), []):
             case [number]:

@@ -38,6 +38,7 @@ from fairhaven.intake.row_links import (
 from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
+from fairhaven.kernel.partial_days import LENGTH, WHOLE_DAY
 from fairhaven.release.facts import PartnerCdm
 
 REJECTS = "rejects"
@@ -172,8 +173,8 @@ class _Landing:
             for place, table in enumerate(staged)
             if table.declaration.patient
         ]
-        # No rows, but every column with its type: a file whose tables hold no patient, or no identity, needs no other way.
-        nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(map(_no_identity, IDENTITY))}, 0 AS place"
+        # No rows, but every column: a file whose tables hold no patient, or no identity, needs no other way.
+        nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(f'NULL::VARCHAR AS {field}' for field in IDENTITY)}, 0 AS place"
         together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])
         prefix = literal(self.source.name + SEPARATOR)
         # A patient number does not leave intake but as its pseudonym.
@@ -207,10 +208,15 @@ class _Landing:
         return [digest for (digest,) in tombstones.fetchall()]
 
     def _identities(self) -> pa.Table:
-        fields = ", ".join(IDENTITY).replace("source_links", "array_to_string(linked_refs, ' ') AS source_links")
+        shaped = {
+            "source_links": "array_to_string(linked_refs, ' ') AS source_links",
+            "birth_date": f"CASE WHEN length(birth_date) = {WHOLE_DAY} THEN birth_date::DATE END AS birth_date",
+        }
+        fields = ", ".join(shaped.get(field, field) for field in IDENTITY)
         return self.connection.execute(
             f"SELECT {literal(self.source.name)} AS source, patient_ref, {self.extract}::INTEGER AS row_extract, "
-            f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"
+            f"{fields}, CASE WHEN length(birth_date) < {WHOLE_DAY} THEN birth_date END AS birth_part "
+            "FROM patients WHERE NOT is_erased ORDER BY patient_ref"
         ).fetch_arrow_table()
 
     def _local_numbers(self, staged: Sequence[StagedTable]) -> pa.Table:
@@ -369,7 +375,7 @@ class _Landing:
         """
         declaration = staged.declaration
         self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
-        named = declaration.key or tuple(c.name for c in declaration.columns if not (c.identity or c.last_day_of))
+        named = declaration.key or tuple(c.name for c in declaration.columns if not (c.identity or c.is_derived))
         text = _key_text("row_salt", named)
         if declaration.key:
             return text, ""
@@ -474,14 +480,19 @@ def _patients_of(staged: StagedTable, place: int) -> str:
     """Query: each patient of a table once, with the latest value of each identity column."""
     declaration = staged.declaration
     patient = f"{identifier(declaration.patient)}::VARCHAR"
-    by_identity = {column.identity: column.name for column in declaration.columns if column.identity}
+    by_identity = {column.identity: identifier(column.name) for column in declaration.columns if column.identity}
     if not by_identity:
         return f"SELECT DISTINCT {patient} AS patient, -1 AS place FROM {identifier(staged.rows)}"
+    if birth := by_identity.get("birth_date"):
+        # As text, of which a day that nobody said is no part.
+        length = f"birth_date{LENGTH}"
+        known = identifier(length) if declaration.column(length) else WHOLE_DAY
+        by_identity["birth_date"] = f"left({birth}::DATE::VARCHAR, coalesce({known}, {WHOLE_DAY})::INTEGER)"
     said = [expression for expression in (staged.updated, staged.version) if expression]
     place_of_row = f"({', '.join(f'coalesce({each}, {LEAST})' for each in said)}, row_line)" if said else "row_line"
     fields = ", ".join(
-        f"arg_max({identifier(column)}, {place_of_row}) FILTER ({identifier(column)} IS NOT NULL) AS {identity}"
-        for identity, column in by_identity.items()
+        f"arg_max({value}, {place_of_row}) FILTER ({value} IS NOT NULL) AS {identity}"
+        for identity, value in by_identity.items()
     )
     return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {identifier(staged.rows)} GROUP BY ALL"
 
@@ -494,10 +505,6 @@ def _link_digests(described: Collection[str]) -> str:
         f", list_transform(list_filter({text}, lambda text: text IS NOT NULL), {digest}) AS {name}"
         for name, text in texts.items()
     )
-
-
-def _no_identity(field: str) -> str:
-    return f"NULL::{'DATE' if field == 'birth_date' else 'VARCHAR'} AS {field}"
 
 
 def tombstone(secrets: LandingKeys, patient_ref: str) -> str:

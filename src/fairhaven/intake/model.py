@@ -78,6 +78,7 @@ class ColumnDeclaration:
         is_emptied: a value that does not fit leaves its place empty, and the row lands.
         last_day_of: name of the column, landed with its first day where its forms say a month or a year alone, of which this is the last
             day; such a column is not delivered, and says nothing of its own.
+        length_of: name of the column of births, of which this says how much is known (`kernel.partial_days`); such a column is not delivered either.
         birth_precision: set on columns that say a part of the date of birth: they land only in a hub whose
             ``birth_date`` is at least this fine (``month`` or ``day``), else as NULL.
     """
@@ -95,7 +96,13 @@ class ColumnDeclaration:
     null: tuple[str, ...] = ()
     is_emptied: bool = False
     last_day_of: str = ""
+    length_of: str = ""
     birth_precision: str = ""
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is made of another column and not delivered."""
+        return bool(self.last_day_of or self.length_of)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

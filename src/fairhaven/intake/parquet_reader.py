@@ -114,7 +114,7 @@ def stage_relation(
         raise Invalid(Fault(path=shown, message=CUT_OFF)) from None
     delivered = {row[0].strip().casefold(): (row[0], row[1]) for row in described}
     table = declare(delivered)
-    columns = [column for column in table.columns if not column.last_day_of]
+    columns = [column for column in table.columns if not column.is_derived]
     headers = {column.name: column.header.strip().casefold() for column in columns}
     found = {name: delivered[header] for name, header in headers.items() if header in delivered}
     missing = [column for column in columns if column.name not in found]

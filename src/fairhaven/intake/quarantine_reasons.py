@@ -40,7 +40,7 @@ def quarantine_reasons(declaration: TableDeclaration) -> str:
 
 def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> Iterator[tuple[str, str]]:
     """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
-    if column.last_day_of:  # what is wrong with it is said of the column that is delivered
+    if column.is_derived:  # what is wrong with it is said of the column that is delivered
         return
     value = identifier(column.name)
     links = [own for own, _ in declaration.belongs_to.by] if declaration.belongs_to else []

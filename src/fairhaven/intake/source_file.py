@@ -326,7 +326,7 @@ def _shape(table: TableDeclaration) -> dict[str, Any]:
     if table.belongs_to is None:
         del shape["belongs_to"]
     for column in shape["columns"]:
-        for later in ("null", "is_emptied", "last_day_of"):
+        for later in ("null", "is_emptied", "last_day_of", "length_of"):
             if not column[later]:
                 del column[later]
     return shape

@@ -14,7 +14,7 @@ from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 from fairhaven.intake.quarantine_reasons import LATEST, is_within, quarantine_reasons
 from fairhaven.intake.time_zones import at_instant, in_zone, is_utc, wall_clock
-from fairhaven.kernel.partial_days import known_part
+from fairhaven.kernel.partial_days import WHOLE_DAY, WHOLE_MONTH, WHOLE_YEAR, known_part
 
 TYPES = {
     "text": "VARCHAR",
@@ -136,11 +136,12 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
         relation: FROM clause that has ``row_line``.
     """
     held, landed, meant = [], [], []
-    read = dict[str, str]()
+    read, lengths = dict[str, str](), dict[str, str]()
     for number, column in enumerate(declaration.columns):
-        if column.last_day_of:
+        if column.is_derived:
             held.append(f"NULL::VARCHAR AS row_text_{number}")
-            landed.append(f"{read[column.last_day_of]} AS {identifier(column.name)}")
+            derived = lengths[column.length_of] if column.length_of else read[column.last_day_of]
+            landed.append(f"{derived} AS {identifier(column.name)}")
             continue
         expression, kind = values.get(column.name, ("NULL", "VARCHAR"))
         text = f"row_text_{number}"
@@ -159,7 +160,11 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
         if column.is_emptied and column.type in ("date", "datetime"):
             value = f"CASE WHEN {is_within(value, column)} THEN {value} END"
         if column.formats:
-            read[column.name] = last_day(value, text, column.formats) if kind == "VARCHAR" else f"{value}::DATE"
+            is_text = kind == "VARCHAR"
+            read[column.name] = last_day(value, text, column.formats) if is_text else f"{value}::DATE"
+            lengths[column.name] = (
+                f"CASE WHEN {value} IS NOT NULL THEN {_length(text, column.formats) if is_text else WHOLE_DAY} END"
+            )
         held.append(f"{without_words(expression, column.null, kind)} AS {text}")
         landed.append(f"{value} AS {identifier(column.name)}")
     texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
@@ -230,15 +235,24 @@ def last_day(value: str, text: str, forms: Sequence[str]) -> str:
     Args:
         value: the moment that it was read as, which is the first.
     """
-    known = {part: [form for form in forms if known_part(form) == part] for part in ("day", "month")}
-    ends = {"day": f"{value}::DATE", "month": f"last_day({value}::DATE)"}
-    tests = " ".join(
-        f"WHEN try_strptime({without_leap_second(text)}, [{literals(*known[part])}]) IS NOT NULL THEN {end}"
-        for part, end in ends.items()
-        if known[part]
-    )
     year = f"make_date(year({value}), 12, 31)"
-    return f"CASE {tests} ELSE {year} END" if tests else year
+    return _by_known_part(text, forms, day=f"{value}::DATE", month=f"last_day({value}::DATE)", year=year)
+
+
+def _length(text: str, forms: Sequence[str]) -> str:
+    """How much of a date a text says, as the length of its ISO text."""
+    return _by_known_part(text, forms, day=str(WHOLE_DAY), month=str(WHOLE_MONTH), year=str(WHOLE_YEAR))
+
+
+def _by_known_part(text: str, forms: Sequence[str], **results: str) -> str:
+    """SQL: the result for ``day``, ``month`` or ``year``, whichever part of a date the form says that a text is in."""
+    known = {part: [form for form in forms if known_part(form) == part] for part in ("day", "month")}
+    tests = " ".join(
+        f"WHEN try_strptime({without_leap_second(text)}, [{literals(*found)}]) IS NOT NULL THEN {results[part]}"
+        for part, found in known.items()
+        if found
+    )
+    return f"CASE {tests} ELSE {results['year']} END" if tests else results["year"]
 
 
 def _of_its_century(text: str, form: str, column: ColumnDeclaration) -> str:

@@ -9,6 +9,14 @@ import re
 LAST_DAY = "_last_day"
 """Behind the name of a column: the column with its last day."""
 
+LENGTH = "_length"
+"""Behind the name of a date of birth: the column with how much of it is known, as ISO 8601 would write it: 4 characters, 7 or 10.
+
+Of a birth the last day tells nothing that the first does not, and beside one of which all is known it would be finer than a hub may allow.
+"""
+
+WHOLE_YEAR, WHOLE_MONTH, WHOLE_DAY = len("1950"), len("1950-03"), len("1950-03-15")
+
 _DIRECTIVE = re.compile("%(-?.)")
 _DAYS, _MONTHS, _WEEKDAYS = frozenset({"d", "-d", "j", "-j"}), frozenset({"m", "-m", "b", "B"}), frozenset("aAuw")
 _WEEKS = frozenset("UVW")

@@ -81,8 +81,37 @@ GIVEN_AGREES = f"({GIVEN_EQUAL} OR {GIVEN_INITIAL} OR {sounds_alike('given')} OR
 FAMILY_AGREES = f"(l.family = r.family OR {FAMILY_SHARED} OR {NAMES_SWAPPED} OR {sounds_alike('family')})"
 """Surnames that one person may bear without having married."""
 
-BIRTH_AGREES = f"(l.birth = r.birth OR {BIRTH_TURNED} OR {BIRTH_TYPED_ALIKE})"
-"""The same date of birth, or one slip away."""
+_WHOLE_BIRTH_AGREES = f"(l.birth = r.birth OR {BIRTH_TURNED} OR {BIRTH_TYPED_ALIKE})"
+_LEFT_BIRTH, _RIGHT_BIRTH = "coalesce(l.birth, l.birth_part)", "coalesce(r.birth, r.birth_part)"
+_IS_PART = "(l.birth IS NULL OR r.birth IS NULL)"
+
+BIRTHS_KNOWN = f"({_LEFT_BIRTH} IS NOT NULL AND {_RIGHT_BIRTH} IS NOT NULL)"
+"""Something is known of both births. Never NULL."""
+
+
+def _both_know(characters: int | str) -> str:
+    """What both say of the birth, so far."""
+    return f"left({_LEFT_BIRTH}, {characters}) = left({_RIGHT_BIRTH}, {characters})"
+
+
+_SHORTER = f"least(length({_LEFT_BIRTH}), length({_RIGHT_BIRTH}))"
+BIRTH_PART_AGREES = f"({_IS_PART} AND {_both_know(_SHORTER)})"
+"""Of one birth at least the day is not known, and what both say is the same."""
+
+BIRTH_MONTH_AGREES = f"({_both_know(6)} AND {_SHORTER} = 6)"
+"""The same month, as all that both say."""
+
+BIRTH_PARTS_APART = (
+    f"coalesce({_IS_PART} AND NOT {_both_know(_SHORTER)} AND (abs(left({_LEFT_BIRTH}, 4)::INT - left({_RIGHT_BIRTH}, 4)::INT) >= {GENERATION}"
+    f" OR damerau_levenshtein(left({_LEFT_BIRTH}, {_SHORTER}), left({_RIGHT_BIRTH}, {_SHORTER})) > 1), false)"
+)
+"""Of one birth at least the day is not known, and what both say is a generation or more than one slip apart.
+
+Of a father and a son of one name the year is all that tells them apart then, so no slip spans a generation.
+"""
+
+BIRTH_AGREES = f"({_WHOLE_BIRTH_AGREES} OR {BIRTH_PART_AGREES})"
+"""The same date of birth, or one slip away; or the same as far as it is known."""
 
 
 NUMBERS_APART = (
@@ -102,8 +131,8 @@ _HAS_OTHER_SEX = (
 )
 
 BARS = (
-    f"CASE WHEN {NUMBERS_APART} OR {HELD_APART} THEN 1e12 WHEN coalesce({BIRTH_AGREES}, false) OR {_SHARES_NUMBER} THEN -1e6"
-    f" WHEN {BIRTHS_APART} THEN 1.0 ELSE 0.0 END"
+    f"CASE WHEN {NUMBERS_APART} OR {HELD_APART} THEN 1e12 WHEN coalesce({_WHOLE_BIRTH_AGREES}, false) OR {_SHARES_NUMBER} THEN -1e6"
+    f" WHEN {BIRTHS_APART} OR {BIRTH_PARTS_APART} THEN 1.0 ELSE 0.0 END"
 )
 """How much a pair bars the groups it is of from being one person: they are barred where the sum over their pairs is above 0. So they
 are by one pair of numbers that contradict, by one source that holds both, and by births a generation apart if nobody's birth or number agrees."""

@@ -11,6 +11,7 @@ Each link carries the name of the step that made it. What no step dares is left 
 | name-birth-address | share forename, surname, date of birth and address |
 | given-birth-postcode | share forename, date of birth, postcode and sex: a surname changed by marriage |
 | swapped-name-birth-postcode | as name-birth-postcode, with forename and surname, or day and month, swapped |
+| name-birth-part-postcode | as name-birth-postcode, where all that both know of the birth is the same month, or the same year |
 
 Guards. **nhs_number**: at most one of the four may contradict; where the forename or the date of birth does, as a twin's or a
 father's would, the number is not believed if the same name and birth stand elsewhere under another number. **Combinations**: one
@@ -47,6 +48,7 @@ STEPS = (
     MatchRule(name="name-birth-address", columns=("given_formal", "family", "birth", "address")),
     MatchRule(name="given-birth-postcode", columns=("given_formal", "birth", "postcode", "sex")),
     MatchRule(name="swapped-name-birth-postcode", columns=(_NAME_LOW, _NAME_HIGH, _BIRTH_EITHER, "postcode")),
+    MatchRule(name="name-birth-part-postcode", columns=("given_formal", "family", "birth_part", "postcode")),
 )
 SOURCE_LINK = "source-link"
 ORDER = (SOURCE_LINK, "nhs_number", *(step.name for step in STEPS))
@@ -94,7 +96,9 @@ def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
         "sex": "l.sex = r.sex",
     }
     columns = ", ".join(f"coalesce({sql}, false) AS {name}_agrees" for name, sql in agree.items())
-    known = ", ".join(f"(l.{name} IS NOT NULL AND r.{name} IS NOT NULL) AS {name}_known" for name in agree)
+    both = {name: f"(l.{name} IS NOT NULL AND r.{name} IS NOT NULL)" for name in agree}
+    both["birth"] = agreement_conditions.BIRTHS_KNOWN
+    known = ", ".join(f"{sql} AS {name}_known" for name, sql in both.items())
     against = " + ".join(f"({name}_known AND NOT {name}_agrees)::INT" for name in agree)
     in_favour = " + ".join(f"{name}_agrees::INT" for name in ("given", "family", "birth"))
     connection.execute(

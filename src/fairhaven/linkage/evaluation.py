@@ -24,6 +24,7 @@ from fairhaven.release.facts import MatchThresholds
 _FEBRL = r"^\s*rec-([0-9]+)-(org|dup-[0-9]+)\s*$"
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%Y", "%m/%d/%Y", "%d %b %Y", "%d-%b-%Y",
                  "%d %B %Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")  # fmt: skip
+_BIRTH_PART = "[0-9]{4}(-(0[1-9]|1[0-2]))?"
 _CHECKED_SHARE = 0.6  # of ten-digit identifiers that pass the NHS check digit; of random ones one in eleven does
 
 
@@ -192,8 +193,10 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
             family = f"coalesce({family}, CASE WHEN len({full}) > 1 THEN {full}[-1] END)"
     birth = column("birth_date")
     if "birth_date" not in meaning and "birth_year" in meaning:
-        month, day = (f"lpad(coalesce({column(part)}, '1'), 2, '0')" for part in ("birth_month", "birth_day"))
-        birth = f"lpad({column('birth_year')}, 4, '0') || '-' || {month} || '-' || {day}"
+        month, day = (f"lpad({column(part)}, 2, '0')" for part in ("birth_month", "birth_day"))
+        year = f"lpad({column('birth_year')}, 4, '0')"
+        # A day without its month is none.
+        birth = f"coalesce({year} || '-' || {month} || '-' || {day}, {year} || '-' || {month}, {year})"
     attempts = ", ".join(f"try_strptime({birth}, {literal(form)})" for form in _DATE_FORMATS)
     extras = "".join(f", {column(extra)} AS {extra}" for extra in EXTRAS)
     return f"""
@@ -202,7 +205,8 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
             {family} AS family_name, coalesce({attempts})::DATE AS birth_date, {column("sex")} AS sex,
             {column("postcode")} AS postcode,
             nullif(concat_ws(' ', {column("street_number")}, {column("address")}), '') AS address,
-            NULL::VARCHAR AS ethnicity, NULL::VARCHAR AS source_links{extras}, {birth} AS written_birth, {identifier(truth)} AS truth
+            NULL::VARCHAR AS ethnicity, NULL::VARCHAR AS source_links,
+            CASE WHEN coalesce({attempts}) IS NULL AND regexp_full_match({birth}, '{_BIRTH_PART}') THEN {birth} END AS birth_part{extras}, {birth} AS written_birth, {identifier(truth)} AS truth
         FROM file_{number}
     """
 
@@ -233,7 +237,7 @@ def _notes(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """What is passed over; uses up ``arrived``."""
     unread, unlabelled = connection.execute(
         """
-        SELECT count(*) FILTER (birth_date IS NULL AND written_birth IS NOT NULL),
+        SELECT count(*) FILTER (birth_date IS NULL AND birth_part IS NULL AND written_birth IS NOT NULL),
             count(*) FILTER (coalesce(trim(truth), '') = '') FROM arrived
         """
     ).fetchall()[0]

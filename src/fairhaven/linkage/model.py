@@ -20,11 +20,13 @@ IDENTITY_SCHEMA = pa.schema(
         ("address", pa.string()),
         ("ethnicity", pa.string()),
         ("source_links", pa.string()),
+        ("birth_part", pa.string()),
     ]
 )
 """Identity records as intake hands them to the vault (docs/explanation/the-way-of-the-data.md).
 
 ``source_links``: the patient_refs, parted by blanks, whom the source calls the same person as this one (FHIR ``Patient.link``).
+``birth_part``: what is known of a birth that has no day (``1950``, ``1950-03``); ``birth_date`` is NULL then.
 """
 
 INDEX_SCHEMA = pa.schema(

@@ -16,7 +16,7 @@ all the same, holds none that another has: nobody is linked to them by a weaker 
 import duckdb
 import numpy as np
 
-from fairhaven.linkage.agreement_conditions import BIRTH_AGREES, GIVEN_AGREES
+from fairhaven.linkage.agreement_conditions import BIRTH_AGREES, BIRTHS_KNOWN, GIVEN_AGREES
 from fairhaven.linkage.graph import NOTHING, Ints, borne_together, components
 
 MAX_BIRTHS = 10
@@ -55,7 +55,7 @@ def unite_numbers(connection: duckdb.DuckDBPyConnection) -> None:
             JOIN numbered AS r ON r.id = borne.id AND r.patient <> borne.patient
             JOIN numbered AS l ON l.patient = borne.patient
             WHERE (l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))
-                OR (l.birth IS NOT NULL AND r.birth IS NOT NULL AND NOT coalesce({BIRTH_AGREES}, false))
+                OR ({BIRTHS_KNOWN} AND NOT coalesce({BIRTH_AGREES}, false))
         )
         SELECT one, other FROM superseded ANTI JOIN of_others USING (one, other)
         UNION

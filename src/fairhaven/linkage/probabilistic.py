@@ -41,10 +41,10 @@ MIN_UNITS = 100
 MARGIN = 3.0
 """Weight by which a record without a number must fit the bearer of one number better than that of another: odds of eight to one."""
 
-_COLUMNS = ("given", "family", "birth", "id_text", "postcode", "sex", "address")
+_COLUMNS = ("given", "family", "birth", "birth_part", "id_text", "postcode", "sex", "address")
 _DESCRIPTION = (
     "id", "id_text", "given", "given_second", "given_forms", "given_formal", "family", "family_parts",
-    "birth", "birth_turned", "sex", "postcode", "area", "address",
+    "birth", "birth_turned", "birth_part", "sex", "postcode", "area", "address",
 )  # fmt: skip
 _TRAINING_PAIRS = 1_000_000
 _RANDOM_PAIRS = 1_000_000
@@ -112,7 +112,7 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, bearing: 
         )
         SELECT row_number() OVER (ORDER BY first_version) - 1 AS unit, grouping, bearing,
             grouping NOT IN (FROM closed) AS is_open, NULL::INT[] AS held_by, {columns}
-        FROM described WHERE given IS NOT NULL OR family IS NOT NULL OR birth IS NOT NULL OR id IS NOT NULL
+        FROM described WHERE coalesce(given, family, birth, birth_part, id) IS NOT NULL
         """
     )
     connection.execute("DROP TABLE versions")
@@ -159,7 +159,17 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
     if len(rules) < 2:
         return "too few columns of the records are filled for Splink to learn from"
     api = DuckDBAPI(connection=connection)
-    needed = {*present, "id", "given_second", "given_forms", "family_parts", "birth_turned", "area"}
+    needed = {
+        *present,
+        "birth",
+        "birth_part",
+        "id",
+        "given_second",
+        "given_forms",
+        "family_parts",
+        "birth_turned",
+        "area",
+    }
     connection.execute(f"CREATE VIEW splink_units AS SELECT unit AS unique_id, {', '.join(sorted(needed))} FROM units")
     settings = {
         "link_type": "dedupe_only",

@@ -34,6 +34,12 @@ def comparisons(present: Sequence[str]) -> list[dict[str, Any]]:
             (agree.BIRTH_RELATED, None),
             ("abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT) <= 10", None),
         ),
+        "birth_part": _comparison(
+            "birth_part",
+            f"NOT {agree.BIRTHS_KNOWN} OR (l.birth IS NOT NULL AND r.birth IS NOT NULL)",
+            (agree.BIRTH_MONTH_AGREES, None),
+            (agree.BIRTH_PART_AGREES, None),
+        ),
         "id_text": _comparison(
             "id_text",
             "l.id_text IS NULL OR r.id_text IS NULL",

@@ -16,6 +16,7 @@ address that a patient left two deliveries ago still helps to find the same pers
 | given_formal | one of them, to find pairs by |
 | family, family_parts | surname without blanks and hyphens; its parts (double-barrelled, married and maiden) |
 | birth, birth_turned | yyyymmdd; the same with day and month swapped where that is a date |
+| birth_part | yyyy or yyyymm, where no more is known of the birth |
 | sex | m or f |
 | postcode, area | letters and digits; outward code, or the first characters of a foreign one |
 | address | letters and digits of the address |
@@ -49,6 +50,7 @@ _MAX_STATED = 20  # patients whom a source calls one with the same other, above 
 
 # Filled in by systems that must have a date; real people born then are found by their other fields.
 _DUMMY_BIRTHS = ("19000101", "18000101", "17530101", "99991231")
+_DUMMY_YEARS = ("1900", "1800", "1753", "9999")
 
 
 def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = True, extras: Sequence[str] = ()) -> None:
@@ -72,7 +74,7 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
         if column in ("postcode", "address", *extras):
             _drop_defaults(connection, column)
     more = "".join(f", {identifier(extra)}" for extra in extras)
-    order = "patient, id, id_text, given, given_second, family, family_parts, birth, sex, postcode, address"
+    order = "patient, id, id_text, given, given_second, family, family_parts, birth, birth_part, sex, postcode, address"
     connection.execute(
         f"""
         CREATE TABLE versions AS
@@ -90,6 +92,7 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
                 nullif(family, '') AS family, family_parts,
                 CASE WHEN birth NOT IN {_DUMMY_BIRTHS} THEN birth END AS birth,
                 CASE WHEN birth NOT IN {_DUMMY_BIRTHS} THEN birth_turned END AS birth_turned,
+                CASE WHEN left(birth_part, 4) NOT IN {_DUMMY_YEARS} THEN birth_part END AS birth_part,
                 sex, postcode, area, address{more}
             FROM parted
         ), distinct_ones AS (SELECT DISTINCT * FROM described)
@@ -110,7 +113,7 @@ def _read_statements(connection: duckdb.DuckDBPyConnection) -> None:
         WITH latest AS (
             -- A patient whom a delivery names without a word on who they are is still who they were said to be.
             SELECT source, patient_ref, unnest(string_split(source_links, ' ')) AS linked FROM identity
-            WHERE coalesce(nhs_number, given_name, family_name, birth_date::VARCHAR, source_links) IS NOT NULL
+            WHERE coalesce(nhs_number, given_name, family_name, birth_date::VARCHAR, birth_part, source_links) IS NOT NULL
             QUALIFY row_extract = max(row_extract) OVER (PARTITION BY source, patient_ref)
         ), pairs AS (
             SELECT DISTINCT least(l.patient, r.patient) AS left_patient, greatest(l.patient, r.patient) AS right_patient
@@ -138,7 +141,7 @@ def _drop_defaults(connection: duckdb.DuckDBPyConnection, column: str) -> None:
             HAVING count(*) > {_MIN_PERSONS} AND count(*) > least(any_value(records) * {MAX_SHARE}, {MAX_PERSONS})
         ), persons AS (
             -- One person may be described many times: by name and birth they are counted once.
-            SELECT source, {column}, count(DISTINCT (given_words, family_words, birth)) AS persons
+            SELECT source, {column}, count(DISTINCT (given_words, family_words, birth, birth_part)) AS persons
             FROM cleaned JOIN patients USING (patient) SEMI JOIN frequent USING (source, {column}) GROUP BY ALL
         )
         SELECT source, {column} FROM persons JOIN sized USING (source)
@@ -183,6 +186,7 @@ def _cleaned_sql(checked_id: bool, extras: Sequence[str]) -> str:
             {_words("given_name")} AS given_words,
             {_words("family_name")} AS family_words,
             birth_date AS birth,
+            CASE WHEN birth_date IS NULL THEN replace(birth_part, '-', '') END AS birth_part,
             CASE WHEN lower(trim(sex)) IN ('m', 'male', '1', 'man', '248153007') THEN 'm'
                  WHEN lower(trim(sex)) IN ('f', 'female', '2', 'woman', '248152002') THEN 'f' END AS sex,
             -- ZZ99: no fixed abode, abroad or not known.

@@ -4,6 +4,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, chosen, first_day, period, resource_rule
+from fairhaven.harmonise.mapping_values import birth_columns
+from fairhaven.kernel.partial_days import WHOLE_DAY, WHOLE_MONTH
 from fairhaven.omop.concepts import RACE_OBSERVED, SEVERAL_RACES, TYPE
 
 OMB_RACE = {
@@ -18,22 +20,17 @@ OMB_RACE = {
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
-_MONTH = len("1970-05")
-
-
 @resource_rule("patient", kind="person")
 def people(placed: ir.Table) -> Columns:
     """Every Patient is a person; the sex at birth and the English ethnic category are known by their words.
 
     Of a birth date of which only the year or the month is known there is no day.
     """
-    birth, is_whole = placed["birth_date"], placed["birth_date_length"].fill_null(10) > _MONTH
+    length = placed["birth_date_length"].fill_null(WHOLE_DAY)
     several = _has_several_races(placed)
     return {
         "is_replaced": placed["is_replaced"],
-        "birth_date": is_whole.ifelse(birth, ibis.null("date")),
-        "birth_year": birth.year().cast("int32"),
-        "birth_month": (placed["birth_date_length"] == _MONTH).ifelse(birth.month().cast("int32"), ibis.null("int32")),
+        **birth_columns(placed["birth_date"], knows_month=length >= WHOLE_MONTH, knows_day=length >= WHOLE_DAY),
         "gender": placed["sex"],
         "race": several.ifelse(placed["races"], placed["ethnicity"]),
         "race_concept_id": several.ifelse(SEVERAL_RACES, chosen(placed["ethnicity"], OMB_RACE)).cast("int32"),

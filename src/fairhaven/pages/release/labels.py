@@ -22,6 +22,7 @@ STEPS = {
     "name-birth-postcode": "Same name, date of birth and postcode",
     "name-birth-address": "Same name, date of birth and address",
     "given-birth-postcode": "Same given name, date of birth, postcode and sex",
+    "name-birth-part-postcode": "Same name, year or month of birth, and postcode",
     "swapped-name-birth-postcode": "Names or day and month swapped, same postcode",
     "splink": "Likely the same, by weight of evidence (Splink)",
     "alone": "No match: a person of one source",
