@@ -9,6 +9,10 @@ from tests.architecture.source_tree import SOURCE, Module, modules
 
 OPENER = "fairhaven.engine.duckdb_connection"
 SQLITE_OPENER = "fairhaven.kernel.sqlite_files"
+RECORDS = {"fairhaven.records.postgresql", "fairhaven.records.sqlite"}
+"""Who connects to the hub's database."""
+MIGRATION = "fairhaven.records.migration"
+"""Who loads Alembic, which takes longer than most commands; revisions beside it are loaded by Alembic alone."""
 QUOTING = "fairhaven.engine.sql"
 DIGESTS = "fairhaven.kernel.ids"
 LISTING = "fairhaven.kernel.listing"
@@ -76,6 +80,19 @@ RULES: dict[Rule, str] = {
     digests: DIGESTS,
     listings: LISTING,
 }
+
+
+def test_who_connects_to_the_hubs_database_and_who_loads_alembic() -> None:
+    connecting = {module.name for module in modules() for name, _ in module.calls() if name.endswith("create_engine")}
+    assert connecting == RECORDS
+    loading = {
+        module.name
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "alembic")
+        or (isinstance(node, ast.Import) and any(each.name.split(".")[0] == "alembic" for each in node.names))
+    }
+    assert {name for name in loading if not name.startswith(f"{MIGRATION}s.versions.")} == {MIGRATION}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

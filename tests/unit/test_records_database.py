@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.records import Database
+from fairhaven.records.postgresql import checked_url, way_to
 from fairhaven.records.write_queue import ThreadQueue
 
 
@@ -71,6 +72,23 @@ def test_threads_write_in_the_order_in_which_they_came() -> None:
     assert queue.enter(0)
 
 
+@pytest.mark.parametrize(
+    ("url", "sslmode"),
+    [
+        ("postgresql+psycopg://hub@db.example/hub", "require"),
+        ("postgresql+psycopg://hub@localhost/hub?host=db.example", "require"),
+        ("postgresql+psycopg://hub@/hub?host=/run/postgresql&host=db.example", "require"),
+        ("postgresql+psycopg://hub@/hub?host=/run/postgresql,db.example", "require"),
+        ("postgresql+psycopg://hub@localhost/hub?hostaddr=192.0.2.7", "require"),
+        ("postgresql+psycopg://hub@db.example/hub?sslmode=verify-full", None),
+        ("postgresql+psycopg://hub@/hub?host=/run/postgresql", None),
+        ("postgresql+psycopg://hub@localhost/hub", None),
+    ],
+)
+def test_over_a_network_records_go_encrypted(url: str, sslmode: str | None) -> None:
+    assert way_to(checked_url(url)).get("sslmode") == sslmode
+
+
 def test_without_the_driver_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(Invalid, match=r"fairhaven\[postgresql\]"):
@@ -93,6 +111,8 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     [
         ("postgresql+psycopg://hub:ward7door@db.example/hub", "has a password in it"),
         ("postgresql+psycopg://hub@db.example/hub?password=ward7door", "has a password in it"),
+        ("postgresql+psycopg://hub@db.example/hub?sslkey=k&sslpassword=ward7door", "has a password in it"),
+        ("postgresql+psycopg://hub:p@s/ward7door@db.example/hub", "has a password in it"),
         ("postgresql+psycopg://hub:@db.example/hub", "has a password in it"),
         ("postgresql://hub@db.example/hub", r"must be postgresql\+psycopg"),
         ("mysql://hub:ward7door@db.example/hub", r"must be postgresql\+psycopg"),

@@ -128,7 +128,9 @@ def _database(root: Section) -> str:
     """The address of the hub's database; what is wrong with it is told without it, for it may hold a password."""
     if not (address := root.text("database", "")):
         return ""
-    from fairhaven.records.database import checked_url  # loads SQLAlchemy, which is slow, and most hubs have no address
+    from fairhaven.records.postgresql import (
+        checked_url,  # loads SQLAlchemy, which is slow, and most hubs have no address
+    )
 
     try:
         checked_url(address)

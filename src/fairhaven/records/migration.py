@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from fairhaven.records.database import Database
+from fairhaven.records.revisions import check_not_newer
 from fairhaven.records.schema import METADATA
 
 _NOTHING = "base"
@@ -18,7 +19,7 @@ _NOTHING = "base"
 
 def steps(database: Database) -> Sequence[str]:
     """What `migrate` would do to a database, a line for each revision that it has not yet: ``0001: the table of jobs``."""
-    found = database.revision()
+    found = check_not_newer(database)
     known = reversed(list(_scripts().walk_revisions()))
     return [f"{each.revision}: {each.doc}" for each in known if each.revision > found]
 
@@ -31,8 +32,9 @@ def migrate(database: Database, *, to: str = "head") -> None:
 
     Raises:
         Invalid: a row breaks a rule of the new tables.
-        NotAllowedNow: others are writing.
+        NotAllowedNow: others are writing, or it was written by a newer version.
     """
+    check_not_newer(database)
     scripts = _scripts()
     _run(database, scripts, lambda found, _: scripts._upgrade_revs(to, found))
 

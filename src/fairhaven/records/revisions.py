@@ -23,13 +23,22 @@ def check_current(database: Database) -> None:
     Raises:
         NotAllowedNow: it is to be upgraded first, or was written by a newer version.
     """
+    if check_not_newer(database) != head():
+        raise NotAllowedNow(
+            "the hub's records are of an earlier Fairhaven; nothing was done. Run `fairhaven upgrade DIR --plan` to see what an upgrade would "
+            "do, and `fairhaven upgrade DIR` to do it."
+        )
+
+
+def check_not_newer(database: Database) -> str:
+    """The revision of a database's tables.
+
+    Raises:
+        NotAllowedNow: it was written by a newer version of Fairhaven.
+    """
     found = database.revision()
     if found > head():
         raise NotAllowedNow(
             f"the hub's records were written by a newer Fairhaven (revision {found}, and this one knows {head()}): use that version."
         )
-    if found != head():
-        raise NotAllowedNow(
-            "the hub's records are of an earlier Fairhaven; nothing was done. Run `fairhaven upgrade DIR --plan` to see what an upgrade would "
-            "do, and `fairhaven upgrade DIR` to do it."
-        )
+    return found

@@ -17,6 +17,8 @@ from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.file_locks import is_taken
 from fairhaven.kernel.plain_files import open_plain
 
+WRITES, KEYS_LATER = "fairhaven_writes", "fairhaven_keys_later"
+"""Options of a connection: that it writes, and that keys to other rows are looked at when all is done."""
 _LOOK = 0.001
 """Seconds between two looks of whoever is next, and, times `_LATER`, of those behind."""
 _LATER = 5
@@ -40,13 +42,22 @@ class ThreadQueue:
             turn = threading.Lock()
             turn.acquire()
             self.waiting.append(turn)
-        if turn.acquire(timeout=max(patience, 0)):
-            return True
+        try:
+            if turn.acquire(timeout=max(patience, 0)):
+                return True
+        except BaseException:  # Ctrl-C ends the waiting, and whoever waits behind is not to wait for this one
+            if not self._gone(turn):
+                self.leave()
+            raise
+        return not self._gone(turn)
+
+    def _gone(self, turn: threading.Lock) -> bool:
+        """Wait no longer; False where the turn came in that very moment."""
         with self._lock:
-            if turn in self.waiting:
-                self.waiting.remove(turn)
+            if turn not in self.waiting:
                 return False
-        return True  # it came in the moment in which the waiting ended
+            self.waiting.remove(turn)
+            return True
 
     @contextmanager
     def turn(self, patience: float) -> Iterator[None]:
