@@ -791,6 +791,70 @@ start_date = { column = "day", minus_days = 100 }
     assert ended in (dt.date(2020, 4, 30), dt.date(2020, 5, 1))
 
 
+WITHHELD = "[withheld 9294851c624578e1]"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ('{ column = "x", map = { Refuted = "no" }, default = "yes" }', None),
+        ('{ column = "x", map = { Refuted = 1 }, default = 2 }', None),
+        ('{ column = "x", map = { Refuted = "no" }, default = { keep = true } }', WITHHELD),
+        ('{ column = "x", pattern = "([a-z]+)" }', WITHHELD),
+        ('{ column = "x", upper = true, cut = 4 }', WITHHELD),
+        ('{ join = ["code", "x"], with = "-" }', f"[withheld 229819007-{WITHHELD}"),
+    ],
+)
+def test_what_is_made_of_a_value_that_was_withheld_is_withheld_or_not_known(
+    events: Made, value: str, expected: str | None
+) -> None:
+    found = events.generic(rule(f"qualifier = {value}"), [{"code": "229819007", "x": WITHHELD}], "qualifier")
+    assert found == [expected]
+
+
+def test_a_number_whose_unit_was_withheld_is_not_known(events: Made) -> None:
+    scaled = rule('value_number = { column = "n", unit = "x", scales = { g = 1000 } }')
+    rows = [{"code": "229819007", "n": 2.0, "x": x} for x in ("g", "mg", WITHHELD)]
+    assert events.generic(scaled, rows, "value_number") == [2.0, 2000.0, None]
+
+
+def test_a_code_that_was_withheld_is_counted_by_name(events: Made) -> None:
+    rows = [{"code": code} for code in (WITHHELD, "[withheld until de-identified]", "195967001", "nothing known")]
+    said = {each.outcome: each.rows for each in events.of(rule(), rows).counts if "withheld" in each.outcome}
+    assert said == {"code that was withheld because it tells who somebody is, unmapped": 1}
+
+
+def test_to_python_a_value_that_was_withheld_is_none_that_it_may_take_and_a_key_still_joins(events: Made) -> None:
+    (events.folder / "states.py").write_text(
+        "def results(tables):\n"
+        "    rows, names = tables['events'], tables['people'].select(visit='visit_id', other_key='row_key')\n"
+        "    rows = rows.filter(rows.state != 'refuted')\n"
+        "    rows = rows.inner_join(names, rows.visit_id == names.visit)\n"
+        "    return rows.select('row_key', 'row_extract', 'row_line', 'patient_ref', start_date=rows.day, code=rows.code)\n"
+    )
+    states = [
+        (WITHHELD, "a"),
+        ("confirmed", WITHHELD),
+        ("refuted", "a"),
+        (None, "a"),
+        ("[withheld until de-identified]", "a"),
+    ]
+    given = [
+        {"patient_ref": "p1", "day": DAY, "code": state or "", "state": state, "visit_id": visit}
+        for state, visit in states
+    ]
+    tables = {
+        "events": events.engine.arrow(landed("events", given)),
+        "people": events.engine.arrow(
+            landed("people", [{"patient_ref": "p1", "visit_id": WITHHELD}, {"patient_ref": "p1", "visit_id": "a"}])
+        ),
+    }
+    text = '[[map]]\nname = "states"\nfrom = ["events", "people"]\nto = "event"\npython = "states:results"\n'
+    (found,) = mapped_rows([mapping(events.folder, text)], tables)
+    taken = events.engine.fetch(found.rows.select("code"))["code"].to_pylist()
+    assert sorted(taken) == ["[withheld until de-identified]", "confirmed"]
+
+
 def test_python_may_make_the_rows(events: Made) -> None:
     (events.folder / "smears.py").write_text(
         "import ibis\ndef results(tables):\n"

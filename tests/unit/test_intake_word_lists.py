@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.engine import DuckDBEngine
+from fairhaven.harmonise import read_code_map, single_words
 from fairhaven.harmonise.fhir import allergies, drugs, encounters, locations, observations
 from fairhaven.harmonise.fhir.rule_context import has_none_of
 from fairhaven.identifiers.withheld import MARK
-from fairhaven.intake import ReadTexts
+from fairhaven.intake import ReadTexts, code_columns
 from fairhaven.intake.fhir.code_lists import listed_codes
 from fairhaven.intake.fhir.status_codes import CODES
 from tests.support.intake_hub import HEADER, NAMED, Hub
@@ -124,3 +125,37 @@ def test_the_words_by_which_the_rules_of_fhir_decide_are_listed() -> None:
     assert {place: set(words) - listed[place[0]][place[1]] for place, words in known.items()} == {
         place: set() for place in known
     }
+
+
+def test_a_code_of_a_code_map_lands_where_a_patient_is_called_so_and_two_words_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    path = tmp_path / "maps" / "local.csv"
+    path.write_text(
+        "source_code,source_vocabulary_id,source_code_description,target_concept_id\n"
+        "Okonkwo,Lab,x,3004249\nChidi Okonkwo,Lab,x,3004249\nL1,Lab,x,3004249\nOkonkwo,Other,x,3004249\n"
+    )
+    words = single_words({"local.csv": read_code_map(path)})
+    assert words == {name: frozenset({"Okonkwo"}) for name in ("lab", "other", "")}
+    hub = Hub(tmp_path)
+    reads = ReadTexts(plain=frozenset({"code"}), free=frozenset(), words={"code": words["lab"]})
+    source = replace(
+        hub.source(
+            NAMED.replace('"*"', '"p*"')
+            + '[tables.events]\nfiles = ["*events*"]\npatient = "patient_id"\n[tables.events.columns]\n'
+            'patient_id = "text"\ncode = "text"\n',
+            "partner",
+        ),
+        reads={"events": reads},
+    )
+    people, events = tmp_path / "p.csv", tmp_path / "events.csv"
+    people.write_text("patient_id,given_name,family_name\np1,Chidi,Okonkwo\n")
+    events.write_text("patient_id,code\np1,Okonkwo\np1,Chidi Okonkwo\n")
+    hub.deliver(source, [people, events])
+    first, second = (str(row["code"]) for row in hub.landed(2))
+    assert (first, second.startswith(MARK)) == ("Okonkwo", True)
+
+
+def test_the_columns_of_fhir_with_codes_are_those_that_land() -> None:
+    columns = code_columns()
+    assert {"code", "value_code"} <= set(columns["observation"])
+    assert "code_2" in columns["condition"]

@@ -70,15 +70,14 @@ def receipt(found: "Receipt") -> Iterator[str]:
             if count.withheld:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
                 yield f"      withheld, as free text: {named}"
-            for each in found.identifying:
-                if (each.extract, each.table) == (extract.number, table):
-                    yield f"      withheld in some rows, because it tells who somebody is: {', '.join(each.columns)}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
             for undecided in found.undecided_keys:
                 if (undecided.extracts, undecided.table) == ((extract.number,), table):
                     which = "all are kept" if undecided.are_kept else "the last line counts"
                     yield f"      {_undecided(undecided)}; {which}"
+    # The same of every delivery: whether something was tells whoever delivered whom the hub knows.
+    yield "  What tells who somebody is has not landed, if there was any; of how many rows, extract.json of each extract says to the hub alone"
     for undecided in found.undecided_keys:
         if len(undecided.extracts) > 1:
             numbers = ", ".join(map(str, undecided.extracts))

@@ -6,7 +6,7 @@ from fairhaven.harmonise.code_map_checks import contradictions, missing_texts, t
 from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
-from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
+from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map, single_words
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule, check_columns, read_mapping
 from fairhaven.harmonise.mapping_rows import codes_read, mapped_rows, texts_read, withheld_texts, words_named
 from fairhaven.harmonise.model import Harmonised, SourceTables
@@ -44,6 +44,7 @@ __all__ = [
     "read_carrot",
     "read_code_map",
     "read_mapping",
+    "single_words",
     "target_warnings",
     "texts_read",
     "vocabulary_tables",

@@ -229,6 +229,16 @@ def local_maps(files: Mapping[str, Iterable[CodeMap]], *, on: dt.date) -> pa.Tab
     return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in kept], SCHEMA)
 
 
+def single_words(files: Mapping[str, Iterable[CodeMap]]) -> dict[str, frozenset[str]]:
+    """Vocabulary, as compared -> codes that are one word without a digit, which may be what somebody is called (MAY, White); '' -> those of all."""
+    found = defaultdict[str, set[str]](set)
+    for entry in (entry for entries in files.values() for entry in entries):
+        if (code := entry.code.strip()).isalpha():
+            found[entry.key[0]].add(code)
+            found[""].add(code)
+    return {vocabulary: frozenset(words) for vocabulary, words in found.items()}
+
+
 def codes_told_apart_by_text(entries: Iterable[CodeMap], vocabularies: Container[str]) -> Mapping[str, list[str]]:
     """Vocabulary, as compared -> codes that a file gives several texts with different targets, in order; of some *vocabularies*."""
     found = defaultdict(list)

@@ -7,8 +7,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.mapping_values import has_value, number_of, text_of
-from fairhaven.identifiers.withheld import MARK
+from fairhaven.harmonise.mapping_values import has_value, is_withheld, number_of, text_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +44,7 @@ class MappingCondition:
             tests.append(has_value(value) if self.present else ~has_value(value))
         if (self.none_of or self.matches) and value.type().is_string():
             # What was withheld may be what is refused; a pattern, too, may say what must not be there.
-            tests.append(~value.startswith(MARK).fill_null(False))
+            tests.append(~is_withheld(value))
         if self.starts_with:
             starts = [text_of(value).startswith(start) for start in self.starts_with]
             tests.append(ibis.or_(*starts).fill_null(False))

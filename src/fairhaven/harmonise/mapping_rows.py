@@ -33,6 +33,7 @@ from fairhaven.harmonise.mapping_values import (
     first_and_last,
     free_texts,
     has_value,
+    is_withheld,
     renamed,
     text_of,
 )
@@ -44,8 +45,13 @@ from fairhaven.omop.concepts import UNIT, UNIT_SPELLING
 _CLASSIFICATIONS = ("icd10", "opcs4")
 
 
-def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) -> list[GenericRows]:
+def mapped_rows(
+    mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table], *, keys: Set[str] = frozenset()
+) -> list[GenericRows]:
     """What each rule of these files yields from a source's current tables, in order.
+
+    Args:
+        keys: columns by which rows are known or refer to others, which a function may join them by though their text was withheld.
 
     Raises:
         Invalid: rules that read tables or columns that the source does not have, or ask of a column what its type does not have; all
@@ -59,7 +65,7 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
     for file in files:
         for rule in file.rules:
             if rule.python:
-                found.append(_python(rule, file, tables))
+                found.append(_python(rule, file, tables, keys))
                 continue
             try:
                 found.append(_declared(rule, tables[rule.tables[0]]))
@@ -307,8 +313,8 @@ def _unpivoted(table: ir.Table, rule: MapRule) -> ir.Table:
     return rows.filter(has_value(rows[rule.unpivot[0][0]]))
 
 
-def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) -> GenericRows:
-    result = _function(rule, file)({name: tables[name] for name in rule.tables})
+def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table], keys: Set[str]) -> GenericRows:
+    result = _function(rule, file)({name: _with_unknown(tables[name], keys) for name in rule.tables})
     if not isinstance(result, ir.Table):
         raise Invalid(rule.fault(f"{rule.python} did not return an Ibis table"))
     unknown = sorted(set(result.columns) - set(KINDS[rule.kind]))
@@ -326,6 +332,21 @@ def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) ->
         target=rule.target or rule.kind,
         coded=frozenset(rule.coded),
     )
+
+
+def _with_unknown(table: ir.Table, keys: Set[str]) -> ir.Table:
+    """A table in which a text that was withheld is NULL, as whatever is not known: it may be what a function refuses."""
+    texts = [
+        name
+        for name, kind in table.schema().items()
+        if kind.is_string() and name not in (*CARRIED, *keys) and not name.endswith("_id")
+    ]
+    # That there was free text is known.
+    unknown = {
+        name: (is_withheld(table[name]) & (table[name] != FREE_TEXT)).ifelse(ibis.null("string"), table[name])
+        for name in texts
+    }
+    return table.mutate(**unknown) if unknown else table
 
 
 def _function(rule: MapRule, file: MappingFile) -> Callable[[Mapping[str, ir.Table]], Any]:

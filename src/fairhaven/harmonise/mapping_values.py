@@ -2,6 +2,9 @@
 
 A value is a source (a column, a constant, the first of several, a join, a date with a time) and steps. Building gives
 an Ibis expression over the columns of one table; nothing is run.
+
+What was withheld because it tells who somebody is may be any value: whatever is done to it, it stays what it is where a text comes of it, by
+which rows may be joined, and is NULL where something else does.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -10,6 +13,8 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+
+from fairhaven.identifiers.withheld import MARK
 
 LONGEST_SHIFT = 36_525
 """Days that a delivered number may move a date, a century: one day beyond the calendar ends the whole build."""
@@ -78,6 +83,11 @@ def text_of(value: ir.Value) -> ir.Value:
     return value if value.type().is_string() else value.cast("string")
 
 
+def is_withheld(value: ir.Value) -> ir.BooleanValue:
+    """Whether a text was withheld; never NULL."""
+    return value.startswith(MARK).fill_null(False)
+
+
 def has_value(value: ir.Value) -> ir.BooleanValue:
     """Whether there is a value; an empty text is none. Never NULL."""
     has = value.notnull() & (value != "") if value.type().is_string() else value.notnull()
@@ -130,10 +140,13 @@ class JoinedText:
 
     def build(self, rows: ir.Table) -> ir.Value:
         """Concatenation."""
-        joined = text_of(self.items[0].build(rows))
-        for item in self.items[1:]:
-            joined = joined + ibis.literal(self.between) + text_of(item.build(rows))
-        return joined
+        parts = [item.build(rows) for item in self.items]
+        joined = text_of(parts[0])
+        for part in parts[1:]:
+            joined = joined + ibis.literal(self.between) + text_of(part)
+        # Of what one part was withheld, the whole is.
+        withheld = [is_withheld(part) for part in parts if part.type().is_string()]
+        return ibis.or_(*withheld).ifelse(ibis.literal(MARK) + joined, joined) if withheld else joined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,7 +241,8 @@ class ScaledValue:
         """The number in the new unit."""
         number = number_of(value)
         if self.scales:
-            number = number * text_of(rows[self.unit]).cases(*self.scales, else_=1.0)
+            unit = text_of(rows[self.unit])
+            number = number * is_withheld(unit).ifelse(ibis.null("float64"), unit.cases(*self.scales, else_=1.0))
         if self.scale != 1:
             number = number * self.scale
         return number + self.offset if self.offset else number
@@ -299,7 +313,11 @@ class MappingValue:
         """The expression over a table that has these columns."""
         value = self.source.build(rows)
         for step in self.steps:
-            value = step.build(value, rows)
+            made = step.build(value, rows)
+            if value.type().is_string() and isinstance(step, CleanedText | TextPattern | MappedValue):
+                stays = not isinstance(step, MappedValue) or step.is_kept
+                made = is_withheld(value).ifelse(value if stays else ibis.null(made.type()), made)
+            value = made
         return value
 
 

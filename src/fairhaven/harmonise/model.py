@@ -19,6 +19,7 @@ class SourceTables:
         format: delimited, parquet, fhir, omop.
         tables: current rows of each landed table.
         mapping: the source's mapping files (`mapping_file.read_mapping`), in order.
+        keys: columns by which rows are known or refer to others, as the source declares them.
     """
 
     name: str
@@ -26,6 +27,7 @@ class SourceTables:
     format: str
     tables: Mapping[str, ir.Table]
     mapping: Sequence[MappingFile] = ()
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null
 from fairhaven.harmonise.numbered_rules import NumberedRows
+from fairhaven.identifiers.withheld import FREE_TEXT, MARK
 from fairhaven.release.facts import RuleOutcome
 
 NO_PERSON = "no person"
@@ -35,7 +36,8 @@ JOINED = "one with another row"
 """Outcome of rows that describe the person, the visit, the period or the place of another row, and are in its row."""
 CODE_MENDED = "code that a spreadsheet changed, mended"
 CODE_DAMAGED = "code that a spreadsheet seems to have changed, unmapped"
-SAID_OF_ROWS = (CODE_MENDED, CODE_DAMAGED)
+CODE_WITHHELD = "code that was withheld because it tells who somebody is, unmapped"
+SAID_OF_ROWS = (CODE_MENDED, CODE_DAMAGED, CODE_WITHHELD)
 """What is said of rows beside where they went: such counts add nothing up."""
 
 _OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "observation_period", "payer_plan_period")
@@ -193,7 +195,15 @@ def _of_events(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table |
         *_counted(engine, rules, found),
         *count_as(engine, rules, _in_cdm(events, "is_code_mended"), CODE_MENDED),
         *count_as(engine, rules, _in_cdm(events, "is_code_damaged"), CODE_DAMAGED),
+        *count_as(engine, rules, _with_code_withheld(events), CODE_WITHHELD),
     ]
+
+
+def _with_code_withheld(events: ir.Table) -> ir.Table:
+    """Events of the CDM without a concept whose code nobody may know; free text that stands for one is another matter."""
+    code = events["source_value"]
+    is_withheld = code.startswith(MARK) & (code != FREE_TEXT) & (events["concept_id"] == 0)
+    return events.filter(is_withheld.fill_null(False) & events["outcome"].isin(EVENT_TABLES))
 
 
 def _in_cdm(events: ir.Table, test: str) -> ir.Table:

@@ -187,7 +187,10 @@ def harmonise(
         Invalid: rules that read tables or columns that a source does not have; all of them.
     """
     found = [
-        (source, [*(standards or {}).get(source.name, ()), *mapped_rows(source.mapping, source.tables)])
+        (
+            source,
+            [*(standards or {}).get(source.name, ()), *mapped_rows(source.mapping, source.tables, keys=source.keys)],
+        )
         for source in sources
     ]
     assembly = _Assembly(

@@ -15,11 +15,12 @@ from fairhaven.harmonise import (
     read_carrot,
     read_code_map,
     read_mapping,
+    single_words,
     texts_read,
     words_named,
 )
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
-from fairhaven.intake import Format, ReadTexts, Source, read_source
+from fairhaven.intake import Format, ReadTexts, Source, code_columns, read_source
 from fairhaven.journeys.model import Controller, HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
@@ -60,11 +61,12 @@ def read_text(folder: Path) -> HubText:
     faults += _dangling(folder, sources, controllers, mappings)
     faults += missing_texts([rule for mapping in mappings.values() for rule in mapping.rules], code_maps)
     check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
+    mapped = single_words(code_maps)
     return HubText(
         folder=folder,
         settings=settings,
         controllers=controllers,
-        sources={name: _with_texts_read(source, mappings) for name, source in sources.items()},
+        sources={name: _with_texts_read(source, mappings, mapped) for name, source in sources.items()},
         mappings=mappings,
         code_maps=code_maps,
         projects=projects,
@@ -205,30 +207,45 @@ def _not_landed(source: Source) -> dict[str, dict[str, str]]:
     return found
 
 
-def _with_texts_read(source: Source, mappings: Mapping[str, MappingFile]) -> Source:
-    """A source of declared tables or a CDM, with what is read of their texts: what nothing reads does not land."""
+def _with_texts_read(
+    source: Source, mappings: Mapping[str, MappingFile], mapped: Mapping[str, frozenset[str]]
+) -> Source:
+    """A source with what is read of its texts: what nothing reads does not land of declared tables and of a CDM, and words of lists do.
+
+    Args:
+        mapped: words that are codes of code maps, by vocabulary (`single_words`).
+    """
     if source.format is Format.OMOP:
         reads = {table: ReadTexts(plain=columns, free=frozenset()) for table, columns in CDM_READ.items()}
         return replace(source, reads=reads)
-    if not source.tables:
-        return source
     found: dict[str, ReadTexts | None] = {}
+    if source.format is Format.FHIR and mapped:
+        found.update((table, _words_alone(dict.fromkeys(names, mapped[""]))) for table, names in code_columns().items())
     for rule in (rule for name in source.mapping for rule in mappings[name].rules):
         for table in rule.tables:
-            before = found.get(table, ReadTexts(plain=frozenset(), free=frozenset()))
+            before = found.get(table, _words_alone({}))
             if rule.python or before is None:
-                found[table] = None
+                # Of FHIR the texts that rules do not read land, too.
+                found[table] = before if source.format is Format.FHIR else None
+                continue
+            words, codes = dict(before.words), dict(before.codes)
+            for column, named in words_named(rule).items():
+                words[column] = words.get(column, frozenset()) | named
+            for column, vocabularies in codes_read(rule).items():
+                codes[column] = codes.get(column, frozenset()) | vocabularies
+                if named := frozenset().union(*(mapped.get(name.lower(), frozenset()) for name in vocabularies)):
+                    words[column] = words.get(column, frozenset()) | named
+            if source.format is Format.FHIR:
+                found[table] = _words_alone(words)
                 continue
             plain, free = texts_read(rule)
             plain |= before.plain
-            words = dict(before.words)
-            for column, named in words_named(rule).items():
-                words[column] = words.get(column, frozenset()) | named
-            codes = dict(before.codes)
-            for column, vocabularies in codes_read(rule).items():
-                codes[column] = codes.get(column, frozenset()) | vocabularies
             found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain, words=words, codes=codes)
-    return replace(source, reads=found)
+    return replace(source, reads=found) if source.tables or found else source
+
+
+def _words_alone(words: Mapping[str, frozenset[str]]) -> ReadTexts:
+    return ReadTexts(plain=frozenset(), free=frozenset(), words=words)
 
 
 def _dangling(

@@ -1,6 +1,7 @@
 """Intake: extracts are received as a whole, kept as delivered, and landed as typed rows without identifiers."""
 
 from fairhaven.intake.delivery_erasure import ErasureCounts
+from fairhaven.intake.fhir.code_lists import code_columns
 from fairhaven.intake.model import (
     ColumnDeclaration,
     Delivery,
@@ -53,5 +54,6 @@ __all__ = [
     "check_opt_out_list",
     "check_quarantine",
     "check_reconciled",
+    "code_columns",
     "read_source",
 ]

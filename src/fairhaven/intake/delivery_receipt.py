@@ -32,7 +32,6 @@ from fairhaven.intake.model import (
     DeliveryKind,
     Extract,
     Format,
-    IdentifyingColumns,
     Receipt,
     Source,
     TableCount,
@@ -193,10 +192,8 @@ def receive(
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
             landed_extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
-            extracts, identifying = _withhold(
-                receiver, source, landed_extracts, pa.concat_tables(local_numbers), vault, work
-            )
-            # Of how many rows an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
+            extracts = _withhold(receiver, source, landed_extracts, pa.concat_tables(local_numbers), vault, work)
+            # Where an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
             told, undecided_between = counted_together(records, source, landed_extracts, work)
         except BaseException:
             recover(records, vault, known)
@@ -222,7 +219,6 @@ def receive(
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
         quarantine_reasons=() if listed else tuple(quarantine_reasons(records, extracts)),
         undecided_keys=(*undecided, *undecided_between),
-        identifying=tuple(identifying),
     )
 
 
@@ -342,31 +338,25 @@ def _withhold(
     local_numbers: pa.Table,
     vault: IdentityVault,
     work: Path,
-) -> tuple[list[Extract], list[IdentifyingColumns]]:
-    """Withhold identifiers in what has just landed, when all of the delivery is: one file tells what another's texts hold.
-
-    Returns:
-        the extracts as they are then, and the columns in which something was withheld.
-    """
+) -> list[Extract]:
+    """The extracts when identifiers are withheld in what has just landed, all of the delivery: one file tells what another's texts hold."""
     if source.format is Format.OPT_OUT:
-        return list(extracts), []
+        return list(extracts)
     texts, records = receiver.texts(source), receiver.records
     paths = [records.table(extract.number, table) for extract in extracts for table in extract.tables]
     with scratch(work) as room:
         known = vault.known_identifiers(key=texts.key, source=source.name)
         withheld = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
-    found, identifying = list[Extract](), list[IdentifyingColumns]()
+    found = list[Extract]()
     for extract in extracts:
         tables = dict[str, TableCount]()
         for name, count in extract.tables.items():
             rows = withheld.get(records.table(extract.number, name), {})
             tables[name] = with_withheld(count, rows)
-            if rows:
-                identifying.append(IdentifyingColumns(extract=extract.number, table=name, columns=tuple(sorted(rows))))
         found.append(replace(extract, tables=tables))
         records.write_extract(records.folder(extract.number), found[-1])
         make_durable(records.folder(extract.number))
-    return found, identifying
+    return found
 
 
 def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:

@@ -258,6 +258,13 @@ class Source:
         """The rule for Type 1 opt-outs, where *table* is the one that carries them."""
         return self.type_1_opt_out if self.type_1_opt_out and self.type_1_opt_out.table == table else None
 
+    @property
+    def link_names(self) -> frozenset[str]:
+        """Columns by which declared rows are known, or belong to others."""
+        tables = self.tables.values()
+        own = (name for table in tables if table.belongs_to for by in table.belongs_to.by for name in by)
+        return frozenset(name for table in tables for name in table.key).union(own)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableCount:
@@ -407,21 +414,6 @@ class UndecidedKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IdentifyingColumns:
-    """Columns of one table of an extract in some rows of which a value was withheld, or a day cut, because it tells who somebody is.
-
-    In how many rows is for the hub alone: whoever delivers made-up rows would learn of each name whether its bearer is a patient of another source.
-
-    Args:
-        columns: by name.
-    """
-
-    extract: int
-    table: str
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What a receive did, for the person who delivered.
 
@@ -433,7 +425,6 @@ class Receipt:
         extracts: with counts of the delivery as a whole: a row that gives way to one of another file is counted as superseded; as withheld free text alone.
         quarantine_reasons: why rows were quarantined, the most frequent reason of each extract first.
         undecided_keys: keys that are not unique though they should be.
-        identifying: columns in which values tell who somebody is.
     """
 
     source: str
@@ -444,7 +435,6 @@ class Receipt:
     faulty_lines: tuple[int, ...] = ()
     quarantine_reasons: tuple[QuarantineReason, ...] = ()
     undecided_keys: tuple[UndecidedKey, ...] = ()
-    identifying: tuple[IdentifyingColumns, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

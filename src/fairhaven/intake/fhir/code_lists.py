@@ -37,6 +37,7 @@ _PUBLISHED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Landed column -> its codes: value sets of hl7.org/fhir/R4 and terminology.hl7.org, and of v3-ActCode those of encounters."""
+_CODED = ("concept", "coding")
 _UNITS = (
     *UNIT,
     *UNIT_SPELLING,
@@ -54,9 +55,23 @@ def listed_codes() -> dict[str, dict[str, frozenset[str]]]:
     return found
 
 
+def code_columns() -> dict[str, tuple[str, ...]]:
+    """Table -> landed columns of codes, of whatever system."""
+    return {
+        view.table: tuple(
+            f"{'' if column.name == 'code' else f'{column.name}_'}code{'' if number == 1 else f'_{number}'}"
+            for column in view.columns
+            if column.kind in _CODED
+            for number in range(1, column.codings + 1)
+        )
+        for views in VIEWS.values()
+        for view in views
+    }
+
+
 def _of(column: ElementColumn) -> Iterator[tuple[str, tuple[str, ...]]]:
     name, cells = column.name, {column.name}
-    if column.kind in ("concept", "coding"):
+    if column.kind in _CODED:
         before = "" if name == "code" else f"{name}_"
         cells = {f"{before}code"}
         for number in range(1, column.codings + 1):

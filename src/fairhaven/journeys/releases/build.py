@@ -334,6 +334,7 @@ class _BuildWork:
                     format=str(source.format),
                     tables=tables[source.name],
                     mapping=[rooms.mappings[name] for name in source.mapping],
+                    keys=source.link_names,
                 )
                 for source in fed
             ],
