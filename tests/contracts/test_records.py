@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.records import Database, check_current, head
 from fairhaven.records.migration import differences, migrate, revert, steps
-from tests.architecture.source_tree import modules
+from tests.architecture.source_tree import SOURCE
 from tests.support.database_addresses import DatabaseAddress
 
 _TABLES = MetaData()
@@ -71,9 +71,9 @@ def test_tables_go_forward_and_back_and_are_as_declared(address: DatabaseAddress
 
 def _import_tables() -> None:
     """Every module that declares a table."""
-    for module in modules():
-        if "METADATA" in module.path.read_text(encoding="utf-8") and module.path.name != "__init__.py":
-            importlib.import_module(module.name)
+    for path in SOURCE.rglob("*.py"):
+        if "METADATA" in path.read_text(encoding="utf-8") and path.name != "__init__.py":
+            importlib.import_module(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts))
 
 
 def test_a_database_of_a_newer_fairhaven_is_refused(database: Database) -> None:
@@ -129,6 +129,30 @@ def test_a_writer_that_waits_too_long_is_told_in_words(notes: Database, address:
             pass
         with other.writing() as connection:
             written(connection, "after")
+
+
+@pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+def test_a_server_that_goes_away_is_said_in_words_and_used_again_when_it_is_back(
+    notes: Database, address: DatabaseAddress
+) -> None:
+    with closing(address.opened()) as other:
+
+        def write(*, ends_itself: bool) -> None:
+            with notes.writing() as connection:
+                written(connection, "lost")
+                number = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+                with other.reading() as ending:
+                    ending.exec_driver_sql(f"SELECT pg_terminate_backend({number}, 10000)")
+                if not ends_itself:
+                    written(connection, "lost as well")
+
+        with pytest.raises(NotAllowedNow, match=r"does not answer.*nothing was done"):
+            write(ends_itself=False)
+        with pytest.raises(NotAllowedNow, match="whether it was is not known"):
+            write(ends_itself=True)
+    with notes.writing() as connection:
+        written(connection, "kept")
+    assert all_notes(notes) == ["kept"]
 
 
 def test_who_writes_within_writing_is_told_and_does_not_wait_for_itself(notes: Database) -> None:

@@ -49,6 +49,19 @@ def test_a_writer_from_outside_the_queue_is_waited_for_and_told_of_in_words(data
     outside.close()
 
 
+def test_a_full_disk_is_an_error_of_the_disk_and_leaves_nothing_half_written(database: Database) -> None:
+    with pytest.raises(OSError, match="No space left") as full, database.writing() as connection:
+        fill(connection)
+    assert full.value.filename.endswith("records.sqlite")
+    assert not notes(database)
+
+
+def fill(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA max_page_count = 20")
+    for number in range(40):
+        written(connection, f"{number:04000}")
+
+
 def test_threads_write_in_the_order_in_which_they_came() -> None:
     queue = ThreadQueue()
     came: list[int] = []

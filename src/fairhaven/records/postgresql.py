@@ -106,6 +106,12 @@ def _in_words(patience: float) -> Callable[[ExceptionContext], BaseException | N
         state = getattr(context.original_exception, "sqlstate", None) or ""
         if state == _LOCK_NOT_AVAILABLE:
             return waited_too_long(patience)
+        if context.is_disconnect and context.connection is not None and context.statement is None:
+            # It went while a transaction was ended, and nothing tells on which side of the end.
+            return NotAllowedNow(
+                "the hub's database stopped answering as the change was kept, and whether it was is not known. Look what the hub says of it "
+                "before you run the same command again."
+            )
         if context.is_disconnect or context.connection is None:
             return NotAllowedNow(
                 "the hub's database does not answer, or does not let this account in; nothing was done. See that PostgreSQL runs (with TLS, "
