@@ -227,6 +227,13 @@ def test_rows_are_kept_and_given_back(engine: Engine, rows: ir.Table) -> None:
     engine.drop(kept)
 
 
+def test_rows_of_several_expressions_are_kept_in_one_table(engine: Engine, rows: ir.Table) -> None:
+    parts = [rows.filter(rows.person_id == 10), rows.filter(ibis.literal(False)), rows.filter(rows.person_id != 10)]
+    kept = engine.keep(*parts)
+    same_rows(engine.fetch(kept), engine.fetch(ibis.union(*parts)))
+    engine.drop(kept)
+
+
 def test_no_rows_are_kept_too(engine: Engine, rows: ir.Table) -> None:
     kept = engine.keep(rows.filter(ibis.literal(False)))
     assert engine.count(kept) == 0

@@ -7,10 +7,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.generated_facts import EXPOSURES, FAULTS, NEGATIONS, Event, Statement, World, random_world
+from tests.support.generated_facts import FAULTS, NEGATIONS, NOBODY, Event, Statement, World
 from tests.support.generated_files import SOURCES
 from tests.support.generated_hub import GeneratedHub
-from tests.support.generated_truth import partner_rows, truth
+from tests.support.generated_partner import partner_rows
+from tests.support.generated_truth import FORMS, truth
+from tests.support.generated_world import random_world
 
 FIRST = 1
 RUNS = 8
@@ -21,19 +23,27 @@ def test_the_facts_of_a_few_seeds_hold_something_of_everything() -> None:
     worlds = [random_world(seed) for seed in range(FIRST, FIRST + 6)]
     statements = [each for world in worlds for each in world.statements]
     events = [each.fact for each in statements if isinstance(each.fact, Event)]
-    assert {event.kind for event in events} >= {*EXPOSURES, "condition", "measurement", "observation", "procedure"}
+    assert {event.kind for event in events} == {*NEGATIONS} - {"visit"}
+    assert {bool(event.number is None) for event in events if event.text} == {True, False}
     assert {(event.kind, event.standing) for event in events if event.standing} >= {
         (kind, standing) for kind, several in NEGATIONS.items() if kind != "visit" for standing in several
     }
     assert {each.fault for each in statements} == {"", *FAULTS}
-    assert {each.table for each in statements if each.fact is None} == {"persons", "visits", "events"}
+    assert {each.table for each in statements if each.fact is None} == {
+        "places",
+        "providers",
+        "persons",
+        "visits",
+        "events",
+    }
     assert any(each.copies > 1 for each in statements)
     assert any(world.opted_out for world in worlds)
-    left_out = sum((Counter(truth(world).left_out) for world in worlds), Counter())
+    left_out = sum((Counter(truth(world, FORMS["r4"]).left_out) for world in worlds), Counter())
     assert {*left_out} == {"not taken", "no birth year", "no date", "after the release", "before birth"}
     # A partner's CDM has each row that the release has, and those besides that a hub is to find at fault.
     for world in worlds:
-        ours, partners = truth(World(statements=world.statements, opted_out=frozenset())), partner_rows(world, 1)
+        ours = truth(World(statements=world.statements, opted_out=frozenset()), FORMS["cdm54"])
+        partners = partner_rows(world, 1, FORMS["cdm54"])
         assert all(
             len(partners[table]) >= len(ours.rows[table])
             for table in partners
@@ -71,7 +81,7 @@ def _tried(world: World, seed: int) -> tuple[str, list[int]]:
 
 def _smallest(world: World, persons: list[int], fails: Callable[[World], bool]) -> World:
     """A part of a world that fails still: one of the persons whose rows differ, then fewer and fewer of their statements."""
-    of_one = [[each for each in world.statements if each.person == person] for person in persons]
+    of_one = [[each for each in world.statements if each.person in {person, NOBODY}] for person in persons]
     tries = iter(range(RUNS))
     for several in sorted(of_one, key=len):
         if next(tries, None) is not None and fails(one := world.only(several)):
@@ -100,6 +110,6 @@ def test_a_difference_is_shown_by_the_fewest_facts() -> None:
     guilty = next(each for each in world.statements if each.table == "events" and not each.fault)
     found = _smallest(world, [guilty.person, guilty.person + 1], lambda fewer: guilty in fewer.statements)
     assert guilty in found.statements
-    assert {each.person for each in found.statements} == {guilty.person}
-    assert len(found.statements) < len([each for each in world.statements if each.person == guilty.person])
+    assert {each.person for each in found.statements} <= {guilty.person, NOBODY}
+    assert len(found.statements) < len([each for each in world.statements if each.person in {guilty.person, NOBODY}])
     assert len(SOURCES) == 7

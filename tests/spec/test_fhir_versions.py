@@ -361,6 +361,12 @@ FACTS = [
         },
     ),
     Fact(
+        "DocumentReference",
+        {**OF, "status": "current", "type": coded("12")},
+        {"context": {"period": {"start": DAY}}},
+        r5={"period": {"start": DAY}},
+    ),
+    Fact(
         "Device",
         {"status": "active", "lotNumber": "L2", **PATIENT},
         {"type": coded("14"), "udiCarrier": [{"deviceIdentifier": "D"}]},
@@ -415,14 +421,28 @@ FACTS = [
     Fact(
         "DeviceUseStatement",
         {},
-        {**OF, "status": "active", "deviceCodeableConcept": coded("18"), "recordedOn": DAY},
+        {
+            **OF,
+            "status": "active",
+            "deviceCodeableConcept": coded("18"),
+            "recordedOn": DAY,
+            "context": to("Encounter/e"),
+        },
         r5={
             "resourceType": "DeviceUsage",
             **PATIENT,
             "status": "active",
             "device": {"concept": coded("18")},
             "dateAsserted": DAY,
+            "context": to("Encounter/e"),
         },
+    ),
+    # STU3 says when a device was used in two ways, of which R4 has kept one.
+    Fact(
+        "DeviceUseStatement",
+        {"status": "completed", "timingPeriod": {"start": DAY, "end": LATER}},
+        {**OF, "device": to("Device/d")},
+        r5={"resourceType": "DeviceUsage", **PATIENT, "device": {"reference": to("Device/d")}},
     ),
     Fact(
         "Specimen",

@@ -523,11 +523,13 @@ vocabulary = "SNOMED"
         [
             {"code": "8480-6", "n": 120.0, "u": "mmHg", "result": "10828004"},
             {"code": "8480-6", "n": 80.0, "u": "MM HG"},
+            {"code": "8480-6", "n": 60.0, "u": "mmHg", "result": "a code without a standard concept"},
         ],
     )
     columns = ("value_as_number", "unit_concept_id", "unit_source_value", "operator_concept_id", "value_as_concept_id")
     assert events.rows(found, "measurement", *columns) == [
         (120.0, 8876, "mmHg", 4171756, 4184633),
+        (60.0, 8876, "mmHg", 4171756, 0),
         (80.0, 8876, "MM HG", 4171756, None),
     ]
 

@@ -1,32 +1,21 @@
 """Made-up facts about people, as no format has them: who, what, when, and how what is said of them changes from delivery to delivery.
 
-`generated_truth` says which rows of the CDM they are, `generated_files` and `generated_fhir` write them in every format
-that is read. None of these takes anything from the code that it tries.
+`generated_world` makes them up, `generated_truth` says which rows of the CDM they are, `generated_partner` what a partner makes of them,
+`generated_files` and `generated_fhir` write them in every format that is read. None of these takes anything from the code that it tries.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from itertools import groupby
-from random import Random
+from typing import Any
 
 AS_OF = dt.date(2026, 11, 21)
 DELIVERIES = (dt.date(2026, 10, 1), dt.date(2026, 11, 20))
-PERSONS = 80
-YEARS = 84
-"""Of births. A person's year is nobody else's, so there can be no more persons."""
+NOBODY = 0
+"""Whose a fact is that is about no person: a place, a provider."""
 
-CONDITIONS = (
-    ("SNOMED", "195967001"),
-    ("SNOMED", "44054006"),
-    ("ICD10", "J45.9"),
-    ("ICD10", "E11.9"),
-    ("ICD10", "E14.9"),
-    ("ICD10", "R69"),
-    ("ICD10", "X99.9"),
-    ("ICD10", "Z83.3"),
-)
-DRUGS = (("RxNorm", "861007"), ("RxNorm", "6809"))
+VISITS = {"inpatient": 9201, "outpatient": 9202, "emergency": 9203}
 EXPOSURES = ("prescription", "dispensing", "administration", "statement")
 NEGATIONS = {
     "condition": ("refuted", "entered-in-error"),
@@ -37,9 +26,16 @@ NEGATIONS = {
     "dispensing": ("entered-in-error", "not-done"),
     "administration": ("entered-in-error", "not-done"),
     "statement": ("entered-in-error", "not-taken"),
+    "device": ("entered-in-error", "not-used"),
+    "specimen": ("entered-in-error",),
+    "allergy": ("refuted", "entered-in-error"),
+    "note": ("entered-in-error", "superseded"),
+    "coverage": ("entered-in-error", "draft"),
     "visit": ("cancelled", "entered-in-error"),
 }
 """What takes a fact back in its own words; the formats say it each in theirs."""
+PLANNED = ("prescription", "coverage")
+"""What may be known to end on a day that is yet to come."""
 FAULTS = ("no day", "no number")
 
 
@@ -61,6 +57,42 @@ class Moment:
         """Midnight, where no time is said."""
         return dt.datetime.combine(self.day, self.clock or dt.time())
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is the last day of a month or a year that the day of the release is in."""
+        parts = {"month": 2, "year": 1}.get(self.said)
+        return self.day > AS_OF and parts is not None and self.day.timetuple()[:parts] == AS_OF.timetuple()[:parts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where people are cared for, and whoever pays. Its name never changes.
+
+    Args:
+        city, postcode, country: its address; empty where none is known.
+        kind: a code of HL7's kinds of organization, perhaps none.
+    """
+
+    name: str
+    city: str = ""
+    postcode: str = ""
+    country: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Somebody who cares for people.
+
+    Args:
+        specialty: a code of NUCC that no other provider has; empty for one at most, by which a provider is known.
+        place: its key.
+    """
+
+    sex: str
+    specialty: str
+    place: int | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
@@ -69,12 +101,15 @@ class Person:
     Args:
         birth: year, month and day, as far as they are known. A person's year is nobody else's, so that it names them.
         ethnicity: a code of the English ethnic categories.
+        provider, place: whose patient it is, by their keys.
     """
 
     birth: tuple[int, ...]
     sex: str
     ethnicity: str = ""
     death: Moment | None = None
+    provider: int | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +120,26 @@ class Visit:
     start: Moment
     end: Moment | None = None
     standing: str = ""
+    provider: int | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A condition, a measurement, an exposure to a drug ...
+    """A condition, a measurement, an exposure to a drug, a note, a coverage ...
 
     Args:
         kind: a key of `NEGATIONS`.
         code: vocabulary and code.
-        visit: its key; there may be none of it.
+        visit, provider: their keys; there may be none of it.
         start: None where nobody said when.
-        status: of a condition: ``active``, ``resolved`` or ``provisional``.
-        value: a coded value, of SNOMED CT.
+        status: of a condition: ``active``, ``resolved`` or ``provisional``; of an allergy ``active``, ``inactive`` or ``resolved``.
+        text: a result as somebody wrote it; *operator*, *number* and *unit* are what it says, as far as it says a number.
+        value: a coded value, of SNOMED CT; of an allergy the substance, of RxNorm.
+        site: where a specimen is from, of SNOMED CT.
+        category: of an allergy: ``allergy food``, ``intolerance medication`` ...
+        device, lot: of a device: its identifier and the number of its lot.
+        place, payer, plan: of a coverage: who pays, by key and by name, and how.
     """
 
     kind: str
@@ -112,13 +154,22 @@ class Event:
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    text: str = ""
     value: str = ""
     days_supply: int | None = None
     quantity: float | None = None
     refills: int | None = None
+    site: str = ""
+    category: str = ""
+    device: str = ""
+    lot: str = ""
+    place: int | None = None
+    payer: str = ""
+    plan: str = ""
+    provider: int | None = None
 
 
-Fact = Person | Visit | Event
+Fact = Place | Provider | Person | Visit | Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +177,8 @@ class Statement:
     """Something is said of a fact, or it is taken back.
 
     Args:
-        table: ``persons``, ``visits`` or ``events``; with *key* the fact that it is about. The key of a person is the person's.
+        table: ``places``, ``providers``, ``persons``, ``visits`` or ``events``; with *key* the fact that it is about. The key of a person is the person's.
+        person: `NOBODY` for places and providers.
         order: statements in the order in which they became true.
         delivery: with which they came, from 0.
         fact: None where it is taken back.
@@ -157,6 +209,10 @@ class World:
         """What is left of it if nothing else is said."""
         return replace(self, statements=tuple(each for each in self.statements if each in statements))
 
+    def without(self, lacks: Mapping[str, Collection[str]]) -> "World":
+        """What is left of it where nothing can be said of these elements, by kind."""
+        return replace(self, statements=tuple(_without(each, lacks.get(each.kind, ())) for each in self.statements))
+
     def by_key(self) -> dict[tuple[str, int], list[Statement]]:
         """The statements about each fact, in their order."""
         placed = sorted(self.statements, key=lambda each: (each.table, each.key, each.order))
@@ -172,176 +228,11 @@ class World:
         return [several[-1] for several in arrived if several]
 
 
-def random_world(seed: int, persons: int = PERSONS) -> World:
-    """The facts of a seed."""
-    random = Random(seed)
-    return _Making(random, persons).world()
-
-
-class _Making:
-    """Facts in the making: keys and orders are counted up."""
-
-    def __init__(self, random: Random, persons: int) -> None:
-        self.random = random
-        self.persons = persons
-        self.statements: list[Statement] = []
-        self.keys = 100
-        self.order = 0
-
-    def world(self) -> World:
-        for number in range(1, self.persons + 1):
-            self.of_person(number)
-        opted_out = frozenset(n for n in range(1, self.persons + 1) if self.random.random() < 0.08)
-        return World(statements=tuple(self.statements), opted_out=opted_out)
-
-    def of_person(self, number: int) -> None:
-        year = 1921 + YEARS * number // (self.persons + 1)
-        birth = (year, self.random.randint(1, 12), self.random.randint(1, 28))[: self.random.choice([1, 2, 3, 3, 3])]
-        described = self.random.random() < 0.93
-        if described:
-            ethnicity = self.random.choice(["", "", "A", "Z"])
-            first = Person(birth=birth, sex=self.random.choice(["male", "female", "unknown"]), ethnicity=ethnicity)
-            self.say("persons", number, number, first, self.corrected_person)
-        visits = [self.key() for _ in range(self.random.randint(0, 3))]
-        for key in visits:
-            self.say("visits", key, number, self.visit(birth), self.corrected_visit)
-        for _ in range(self.random.randint(0, 7)):
-            self.say("events", self.key(), number, self.event(birth, visits), self.corrected_event)
-
-    def key(self) -> int:
-        self.keys += 1
-        return self.keys
-
-    def say(self, table: str, key: int, person: int, fact: Fact, corrected: Callable[[Fact], Fact]) -> None:
-        kind = {"persons": "person", "visits": "visit"}.get(table, getattr(fact, "kind", ""))
-        faults = FAULTS if isinstance(fact, Event) and fact.number is not None else FAULTS[:1]
-        if table == "events" and self.random.random() < 0.08:
-            self.add(table, key, person, self.random.randrange(2), fact, kind, fault=self.random.choice(faults))
-            return
-        delivery = self.random.randrange(2)
-        self.add(table, key, person, delivery, fact, kind)
-        while self.random.random() < 0.3:
-            delivery = self.random.randrange(delivery, 2)
-            if self.random.random() < 0.3:
-                self.add(table, key, person, delivery, None, kind)
-            elif table == "events" and self.random.random() < 0.2:
-                self.add(table, key, person, delivery, corrected(fact), kind, fault=self.random.choice(faults))
-            else:
-                fact = corrected(fact)
-                self.add(table, key, person, delivery, fact, kind)
-
-    def add(self, table: str, key: int, person: int, delivery: int, fact: Fact | None, kind: str, *, fault: str = "") -> None:  # fmt: skip
-        self.order += 1
-        copies = 2 if fact is not None and not fault and self.random.random() < 0.08 else 1
-        self.statements.append(
-            Statement(
-                table=table,
-                key=key,
-                person=person,
-                order=self.order,
-                delivery=delivery,
-                fact=fact,
-                kind=kind,
-                fault=fault,
-                copies=copies,
-            )
-        )
-
-    def corrected_person(self, fact: Fact) -> Person:
-        assert isinstance(fact, Person)
-        if self.random.random() < 0.7:
-            under_way = self.random.choice([Moment(day=dt.date(2026, 11, 30), said="month"), Moment(day=dt.date(2026, 12, 31), said="year")])  # fmt: skip
-            earlier = self.end(dt.date(self.random.randint(2012, 2025), 1, 1))
-            return replace(fact, death=under_way if self.random.random() < 0.15 else earlier)
-        return replace(fact, sex=self.random.choice(["male", "female"]))
-
-    def corrected_visit(self, fact: Fact) -> Visit:
-        assert isinstance(fact, Visit)
-        return replace(fact, kind=self.random.choice(list(VISITS)), end=self.end(fact.start.day))
-
-    def corrected_event(self, fact: Fact) -> Event:
-        assert isinstance(fact, Event)
-        if self.random.random() < 0.3:
-            return replace(fact, standing=self.random.choice(NEGATIONS[fact.kind]))
-        if fact.number is not None:
-            return replace(fact, number=fact.number + 1)
-        return replace(fact, start=self.start((1950,)), end=None)
-
-    def day(self, birth: tuple[int, ...]) -> dt.date:
-        """Usually in the years in which records are kept; sometimes before the year before birth, or after the release."""
-        chance = self.random.random()
-        if chance < 0.04:
-            return dt.date(birth[0] - 3, 6, self.random.randint(1, 28))
-        if chance < 0.08:
-            return AS_OF + dt.timedelta(days=self.random.randint(1, 300))
-        if chance < 0.12 and len(birth) == 3:
-            return dt.date(*birth)
-        return dt.date(2010, 1, 1) + dt.timedelta(days=self.random.randint(0, 15 * 365))
-
-    def start(self, birth: tuple[int, ...]) -> Moment:
-        day, chance = self.day(birth), self.random.random()
-        if chance < 0.1:
-            return Moment(day=day.replace(day=1), said="month")
-        if chance < 0.15:
-            return Moment(day=day.replace(month=1, day=1), said="year")
-        return Moment(day=day, clock=self.clock())
-
-    def clock(self) -> dt.time | None:
-        return None if self.random.random() < 0.4 else dt.time(self.random.randint(3, 23), self.random.randint(0, 59))
-
-    def end(self, start: dt.date) -> Moment | None:
-        """None, or after the start; sometimes before it."""
-        chance = self.random.random()
-        day = start + dt.timedelta(days=self.random.choice([0, 1, 5, 40, 400, -3]))
-        if chance < 0.2:
-            return None
-        if chance < 0.3:
-            return Moment(day=(day.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1), said="month")  # fmt: skip
-        if chance < 0.35:
-            return Moment(day=day.replace(month=12, day=31), said="year")
-        return Moment(day=day, clock=self.clock())
-
-    def visit(self, birth: tuple[int, ...]) -> Visit:
-        start = self.start(birth)
-        standing = self.random.choice(NEGATIONS["visit"]) if self.random.random() < 0.1 else ""
-        return Visit(kind=self.random.choice(list(VISITS)), start=start, end=self.end(start.day), standing=standing)
-
-    def event(self, birth: tuple[int, ...], visits: Sequence[int]) -> Event:
-        random = self.random
-        kind = random.choice(["condition", "condition", "measurement", "observation", "procedure", *EXPOSURES])
-        start = None if random.random() < 0.03 else self.start(birth)
-        # FHIR's page takes the day of what nothing dates from its visit.
-        visit = random.choice([*visits, None, 99]) if visits and start else None
-        standing = random.choice(NEGATIONS[kind]) if random.random() < 0.12 else ""
-        event = Event(kind=kind, code=("", ""), visit=visit, start=start, standing=standing)
-        end = self.end(start.day) if start else None
-        match kind:
-            case "condition":
-                status = random.choice(["", "active", "provisional"]) if end is None else "resolved"
-                return replace(event, code=random.choice(CONDITIONS), end=end, status=status)
-            case "measurement":
-                low, high = random.choice([(None, None), (60.0, 120.0), (None, 140.5)])
-                return replace(
-                    event,
-                    code=("LOINC", "8480-6"),
-                    number=random.choice([0.0, 5.0, 120.5, -3.25, 1e6]),
-                    operator=random.choice(["", "", "<", "<=", ">=", ">"]),
-                    unit=random.choice(["mm[Hg]", "kPa", ""]),
-                    low=low,
-                    high=high,
-                )
-            case "observation":
-                code = random.choice([("SNOMED", "229819007"), ("SNOMED", "195967001")])
-                value = random.choice(["", "10828004"]) if code[1] == "229819007" else ""
-                return replace(event, code=code, value=value)
-            case "procedure":
-                return replace(event, code=("SNOMED", "76009000"), end=end)
-        quantity = None if kind == "statement" else random.choice([None, 28.0, 0.5])
-        supply = random.choice([None, 7, 28]) if kind in {"prescription", "dispensing"} else None
-        refills = random.choice([None, 0, 3]) if kind == "prescription" else None
-        # A dispensing states no end in any version of FHIR, only what was supplied.
-        end = None if kind == "dispensing" else end
-        return replace(event, code=random.choice(DRUGS), end=end, days_supply=supply, quantity=quantity, refills=refills)  # fmt: skip
-
-
-VISITS = {"inpatient": 9201, "outpatient": 9202, "emergency": 9203}
+def _without(each: Statement, names: Collection[str]) -> Statement:
+    if each.fact is None or not names:
+        return each
+    empty: dict[str, Any] = {
+        field.name: None if field.default is MISSING else field.default for field in fields(each.fact)
+    }
+    fact: Any = each.fact
+    return replace(each, fact=replace(fact, **{name: empty[name] for name in names}))

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.support.generated_facts import Event, Moment, Person, Statement, Visit
+from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit
 
 Resource = dict[str, Any]
 LONDON = ZoneInfo("Europe/London")
@@ -17,6 +17,7 @@ SYSTEM = {
     "ICD10": "http://hl7.org/fhir/sid/icd-10",
     "LOINC": "http://loinc.org",
     "RxNorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "NUCC": "http://nucc.org/provider-taxonomy",
 }
 KIND = {
     "person": "Patient",
@@ -29,6 +30,13 @@ KIND = {
     "dispensing": "MedicationDispense",
     "administration": "MedicationAdministration",
     "statement": "MedicationStatement",
+    "device": "DeviceUseStatement",
+    "specimen": "Specimen",
+    "allergy": "AllergyIntolerance",
+    "note": "DocumentReference",
+    "coverage": "Coverage",
+    "place": "Organization",
+    "provider": "Practitioner",
 }
 ETHNICITY = {
     True: (
@@ -54,33 +62,44 @@ class FhirWriter:
         self.nhs_number = nhs_number
         self.is_stu3, self.is_r5 = version == "STU3", version == "R5"
 
-    def line(self, each: Statement, number: int, dating: str) -> str:
-        """The line of NDJSON of a statement, the *number*-th version of its fact.
+    def lines(self, each: Statement, number: int, dating: str) -> Iterator[tuple[str, str]]:
+        """Landed table and line of NDJSON of each resource of a statement, the *number*-th version of its fact.
 
         Args:
             dating: what tells versions apart: ``times``, ``numbers`` or ``both``.
         """
         kind = KIND[each.kind]
-        name = f"p{each.person}" if kind == "Patient" else f"{each.kind[:3]}{each.key}"
+        called = "DeviceUsage" if self.is_r5 and kind == "DeviceUseStatement" else kind
+        of_provider = [("PractitionerRole", f"role{each.key}")] if kind == "Practitioner" else []
         at = (EPOCH + dt.timedelta(minutes=each.order)).isoformat() if dating != "numbers" else None
         if each.fact is None:
             etag = f'W/"{number}"' if dating != "times" else None
-            entry = {
-                "request": {"method": "DELETE", "url": f"{kind}/{name}"},
-                "response": _said(status="204", lastModified=at, etag=etag),
-            }
-            kind_of_bundle = self.random.choice(["transaction", "history"])
-            return json.dumps({"resourceType": "Bundle", "type": kind_of_bundle, "entry": [entry]})
-        resource = {
-            "resourceType": kind,
-            "id": name,
-            "meta": _said(lastUpdated=at, versionId=str(number) if dating != "times" else None),
-            **_said(**self.resource(each)),
-        }
-        return json.dumps(resource)
+            for type_, name in [(called, _name(each)), *of_provider]:
+                entry = {
+                    "request": {"method": "DELETE", "url": f"{type_}/{name}"},
+                    "response": _said(status="204", lastModified=at, etag=etag),
+                }
+                kind_of_bundle = self.random.choice(["transaction", "history"])
+                bundle = {"resourceType": "Bundle", "type": kind_of_bundle, "entry": [entry]}
+                yield _snake("DeviceUseStatement" if type_ == "DeviceUsage" else type_), json.dumps(bundle)
+            return
+        meta = _said(lastUpdated=at, versionId=str(number) if dating != "times" else None)
+        resources = [(kind, called, _name(each), self.resource(each))]
+        if isinstance(each.fact, Provider):
+            resources += [("PractitionerRole", *of_provider[0], self.role(each, each.fact))]
+        if isinstance(each.fact, Event) and (device := resources[0][-1].get("device")) == {}:
+            itself = self.reference(f"Device/dev{each.key}")
+            device |= {"reference": itself} if self.is_r5 else itself
+            resources += [("Device", "Device", f"dev{each.key}", self.device_itself(each, each.fact))]
+        for landed, type_, name, said in resources:
+            yield _snake(landed), json.dumps({"resourceType": type_, "id": name, "meta": meta, **_said(**said)})
 
     def resource(self, each: Statement) -> Resource:
         match each.fact:
+            case Place() as place:
+                return self.organization(place)
+            case Provider() as provider:
+                return {"gender": provider.sex, "name": [{"family": "Quill"}]}
             case Person() as person:
                 return self.patient(each, person)
             case Visit() as visit:
@@ -94,8 +113,67 @@ class FhirWriter:
     def links(self, each: Statement, event: Event) -> Resource:
         """Whose it is, and during what."""
         encounter = None if event.visit is None else self.reference(f"Encounter/vis{event.visit}")
+        match event.kind:
+            case "device":
+                of = "patient" if self.is_r5 else "subject"
+                return {of: self.of(each), "context": encounter, **self.who(event)}
+            case "allergy":
+                return {"patient": self.of(each), "encounter": encounter, **self.who(event)}
+            case "note":
+                return {"subject": self.of(each), **self.in_care(event, encounter), **self.who(event)}
+            case "coverage":
+                return {"beneficiary": self.of(each)}
+            case "specimen":
+                return {"subject": self.of(each)}
         older = event.kind in {"dispensing", "administration", "statement"} and not self.is_r5
-        return {"subject": self.of(each), "context" if self.is_stu3 or older else "encounter": encounter}
+        context = "context" if self.is_stu3 or older else "encounter"
+        return {"subject": self.of(each), context: encounter, **self.who(event)}
+
+    def who(self, event: Event) -> Resource:
+        """Who took care, in the element of each type."""
+        if event.provider is None:
+            return {}
+        who = self.practitioner(event.provider)
+        match event.kind:
+            case "condition" | "allergy":
+                if self.is_r5:
+                    return {"participant": [{"actor": who}]}
+                return {self.random.choice(["asserter", "recorder"] if not self.is_stu3 or event.kind == "allergy" else ["asserter"]): who}  # fmt: skip
+            case "measurement" | "observation":
+                return {"performer": [who]}
+            case "prescription":
+                return {"requester": {"agent": who} if self.is_stu3 else who}
+            case "statement":
+                return {"informationSource": [who] if self.is_r5 else who}
+            case "device":
+                return {"informationSource" if self.is_r5 else "source": who}
+            case "note":
+                return {"author": [who]}
+            case "administration" if self.is_r5:
+                return {"performer": [{"actor": {"reference": who}}]}
+        return {"performer": [{"actor": who}]}
+
+    def practitioner(self, key: int) -> Resource:
+        """By the practitioner, or the role, which STU3 does not allow of all that is done."""
+        return self.reference(
+            f"Practitioner/pro{key}" if self.is_stu3 or self.random.random() < 0.6 else f"PractitionerRole/role{key}"
+        )
+
+    def place(self, key: int | None) -> Resource | None:
+        return None if key is None else self.reference(f"Organization/pla{key}")
+
+    def organization(self, place: Place) -> Resource:
+        address = _said(line=["1 High Street"], city=place.city or None, postalCode=place.postcode or None, country=place.country or None)  # fmt: skip
+        type_ = _coding(f"{HL7}/organization-type", place.kind)
+        where: Resource = {"contact": [{"address": address}]} if self.is_r5 else {"address": [address]}
+        return {"name": place.name, "type": [type_] if type_ else None, **(where if place.city else {})}
+
+    def role(self, each: Statement, provider: Provider) -> Resource:
+        return {
+            "practitioner": self.reference(f"Practitioner/{_name(each)}"),
+            "organization": self.place(provider.place),
+            "specialty": [self.concept(("NUCC", provider.specialty))] if provider.specialty else None,
+        }
 
     def of(self, each: Statement) -> Resource:
         return self.reference(f"Patient/p{each.person}")
@@ -135,6 +213,8 @@ class FhirWriter:
             "gender": person.sex,
             "birthDate": birth,
             "deceasedDateTime": self.moment(person.death),
+            "generalPractitioner": None if person.provider is None else [self.practitioner(person.provider)],
+            "managingOrganization": self.place(person.place),
         }
 
     def encounter(self, each: Statement, visit: Visit) -> Resource:
@@ -146,6 +226,10 @@ class FhirWriter:
             "class": [{"coding": [coding]}] if self.is_r5 else coding,
             "subject": self.of(each),
             "actualPeriod" if self.is_r5 else "period": period,
+            "serviceProvider": self.place(visit.place),
+            "participant": None
+            if visit.provider is None
+            else [{"actor" if self.is_r5 else "individual": self.practitioner(visit.provider)}],
         }
 
     def condition(self, event: Event, fault: str) -> Resource:
@@ -173,6 +257,8 @@ class FhirWriter:
         }
 
     def measurement(self, event: Event, fault: str) -> Resource:
+        if event.number is None:
+            return {**self.observed(event, fault), "valueString": event.text}
         number: Any = event.number
         if fault == "no number":
             number = self.random.choice(BAD_NUMBERS)
@@ -276,6 +362,113 @@ class FhirWriter:
                     "code": _coding("http://hl7.org/fhir/CodeSystem/medication-statement-adherence", "not-taking")
                 }
         return {**said, **self.drug(event), **self.when("effective", event, fault)}
+
+    def device(self, event: Event, fault: str) -> Resource:
+        """The use of a device; which one it is, R5 may say at the use."""
+        not_used = event.standing == "not-used"
+        status = ("not-done" if self.is_r5 else "intended") if not_used else event.standing or "active"
+        is_concept = self.is_r5 and not event.device and not event.lot and self.random.random() < 0.5
+        device = {"concept": self.concept(event.code)} if is_concept else {}
+        return {"status": status, "device": device, **self.when("timing", event, fault)}
+
+    def device_itself(self, each: Statement, event: Event) -> Resource:
+        udi = {"deviceIdentifier": event.device} if event.device else None
+        concept = self.concept(event.code)
+        return {
+            "status": "active",
+            "type": [concept] if self.is_r5 else concept,
+            "udi" if self.is_stu3 else "udiCarrier": udi and (udi if self.is_stu3 else [udi]),
+            "lotNumber": event.lot or None,
+            "patient": None if self.is_r5 else self.of(each),
+        }
+
+    def specimen(self, event: Event, fault: str) -> Resource:
+        site = self.concept(("SNOMED", event.site)) if event.site else None
+        unit = {"unit": "ml", "system": "http://unitsofmeasure.org", "code": event.unit}
+        collection = _said(
+            collectedDateTime=self.moment(event.start, fault),
+            quantity=None if event.quantity is None else {"value": event.quantity, **unit},
+            bodySite={"concept": site} if site and self.is_r5 else site,
+        )
+        return {
+            "status": event.standing or "available",
+            "type": self.concept(event.code),
+            "collection": collection or None,
+        }
+
+    def allergy(self, event: Event, fault: str) -> Resource:
+        verification, clinical = event.standing, event.status if event.standing != "entered-in-error" else ""
+        if self.is_stu3:
+            statuses: Resource = {"clinicalStatus": clinical or None, "verificationStatus": verification or None}
+        else:
+            statuses = {
+                "clinicalStatus": _coding(f"{HL7}/allergyintolerance-clinical", clinical),
+                "verificationStatus": _coding(f"{HL7}/allergyintolerance-verification", verification),
+            }
+        type_, _, category = event.category.partition(" ")
+        is_onset = self.random.random() < 0.7
+        when = "onsetDateTime" if is_onset else "assertedDate" if self.is_stu3 else "recordedDate"
+        rash = {"text": "rash"}
+        reaction = {
+            "substance": self.concept(("RxNorm", event.value)),
+            "manifestation": [{"concept": rash} if self.is_r5 else rash],
+        }
+        return {
+            **statuses,
+            "type": _coding(f"{HL7}/allergy-intolerance-type", type_) if self.is_r5 else type_ or None,
+            "category": [category] if category else None,
+            "code": self.concept(event.code),
+            when: self.moment(event.start, fault),
+            "reaction": [reaction] if event.value and event.code[0] == "SNOMED" else None,
+        }
+
+    def note(self, event: Event, fault: str) -> Resource:
+        """The day is an instant, or that of the care; a part of a date can only be the care's."""
+        date: Resource = {}
+        if fault or self.is_instant(event):
+            date = {
+                self.random.choice(["created", "indexed"]) if self.is_stu3 else "date": self.moment(event.start, fault)
+            }
+        attachment = {"contentType": "text/plain", "title": "Progress", "data": "U2xlcHQgd2VsbC4="}
+        return {
+            "status": event.standing or "current",
+            "type": self.concept(event.code),
+            **date,
+            "content": [{"attachment": attachment}],
+        }
+
+    def is_instant(self, event: Event) -> bool:
+        return event.start is not None and event.start.said == "day" and event.start.clock is not None
+
+    def in_care(self, event: Event, encounter: Resource | None) -> Resource:
+        """The care that a note is of: its visit, and when it was."""
+        has_period = event.start is not None and not self.is_instant(event)
+        period = {"start": self.moment(event.start)} if has_period else None
+        found = None if encounter is None else encounter if self.is_stu3 else [encounter]
+        if self.is_r5:
+            return {"context": found, "period": period}
+        return {"context": _said(encounter=found, period=period) or None}
+
+    def coverage(self, event: Event, fault: str) -> Resource:
+        payer = {**self.reference(f"Organization/pla{event.place}"), "display": event.payer}
+        return {
+            "status": event.standing or "active",
+            "kind": "insurance" if self.is_r5 else None,
+            "type": _coding(f"{HL7}/v3-ActCode", event.plan),
+            "period": _said(start=self.moment(event.start, fault), end=self.moment(event.end)) or None,
+            "insurer" if self.is_r5 else "payor": payer if self.is_r5 else [payer],
+        }
+
+
+def _name(each: Statement) -> str:
+    """The id of its resource."""
+    return (
+        f"p{each.person}" if each.kind == "person" else f"{'use' if each.kind == 'device' else each.kind[:3]}{each.key}"
+    )
+
+
+def _snake(kind: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
 
 
 def _value(number: float | None) -> Resource | None:

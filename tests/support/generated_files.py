@@ -2,7 +2,6 @@
 
 import csv
 import datetime as dt
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,198 +12,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.support.generated_facts import Event, Moment, Person, Statement, Visit, World
-from tests.support.generated_fhir import BAD_DAY, BAD_NUMBERS, KIND, FhirWriter
-from tests.support.generated_truth import PREFIX, Row, partner_rows
+from tests.support.generated_declarations import COLUMNS
+from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit, World
+from tests.support.generated_fhir import BAD_DAY, BAD_NUMBERS, FhirWriter
+from tests.support.generated_partner import partner_rows
+from tests.support.generated_truth import FORMS, PREFIX, Row
 
-SOURCES = ("delimited", "parquet", "r4", "stu3", "r5", "cdm53", "cdm54")
+SOURCES = tuple(FORMS)
 """A source for each format, by name."""
-
-_TABLES = """
-[tables.persons]
-files = ["persons*"]
-key = ["person"]
-patient = "person"
-withdrawn = { column = "gone", values = ["D"] }
-[tables.persons.columns]
-person = "text"
-nhs_number = { type = "text", identity = "nhs_number" }
-sex = { type = "text", identity = "sex" }
-born = { type = "date", identity = "birth_date", formats = ["%Y-%m-%d"] }
-born_year = "whole"
-born_month = "whole"
-ethnicity = { type = "text", identity = "ethnicity" }
-died = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
-died_clock = "time"
-gone = "text"
-
-[tables.visits]
-files = ["visits*"]
-key = ["visit"]
-patient = "person"
-withdrawn = { column = "gone", values = ["D"] }
-[tables.visits.columns]
-visit = "text"
-person = "text"
-kind = "text"
-day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
-clock = "time"
-end_day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
-end_clock = "time"
-standing = "text"
-gone = "text"
-
-[tables.events]
-files = ["events*"]
-key = ["event"]
-patient = "person"
-withdrawn = { column = "gone", values = ["D"] }
-[tables.events.columns]
-event = "text"
-person = "text"
-visit = "text"
-kind = "text"
-vocabulary = "text"
-code = "text"
-day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
-clock = "time"
-end_day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
-end_clock = "time"
-standing = "text"
-status = "text"
-number = "number"
-operator = "text"
-unit = "text"
-low = "number"
-high = "number"
-value = "text"
-days_supply = "whole"
-quantity = "number"
-dose_unit = "text"
-refills = "whole"
-gone = "text"
-"""
-_COLUMNS = {name: tuple(table["columns"]) for name, table in tomllib.loads(_TABLES)["tables"].items()}
-_HEAD = """title = "{name}"
-controller = "c"
-kind = "{kind}"
-format = "{format}"
-delivery = "{delivery}"
-quarantine_limit = 1.0
-national_opt_out = true
-"""
-
-
-def _rule(name: str, kinds: Sequence[str], type_: str, more: str, *, vocabulary: str = "", clean: str = "none") -> str:
-    where = f'\nvocabulary = "{vocabulary}"' if vocabulary else '\nvocabulary = { not = "ICD10" }'
-    default = {"condition": "condition_occurrence", "measurement": "measurement"}.get(kinds[0], "observation")
-    return f"""
-[[map]]
-name = "{name}"
-from = "events"
-to = "event"
-unmapped_to = "{default}"
-coded = ["code", "status", "value", "unit"]
-[map.when]
-kind = {list(kinds)}
-standing = {{ present = false }}{where}
-[map.code]
-column = "code"
-vocabulary = {{ column = "vocabulary", map = {{ SNOMED = "SNOMED", ICD10 = "ICD10", LOINC = "LOINC", RxNorm = "RxNorm" }} }}
-clean = "{clean}"
-{more}
-[map.set]
-type_concept_id = {{ value = "{type_}" }}
-start_date = "day"
-start_datetime = {{ date = "day", time = "clock" }}
-visit_ref = "visit"
-"""
-
-
-_ENDS = 'end_date = "end_day_last_day"\nend_datetime = { date = "end_day_last_day", time = "end_clock" }\n'
-_SUPPLY = (
-    'days_supply = "days_supply"\nquantity = "quantity"\nrefills = "refills"\nverbatim_end_date = "end_day_last_day"\n'
-)
-_MAPPING = (
-    """
-[[map]]
-name = "persons"
-from = "persons"
-to = "person"
-[map.set]
-birth_date = "birth_date"
-birth_year = "born_year"
-birth_month = "born_month"
-gender = "sex"
-race = "ethnicity"
-
-[[map]]
-name = "deaths"
-from = "persons"
-to = "death"
-when = { died = { present = true } }
-[map.set]
-date = "died"
-datetime = { date = "died_last_day", time = "died_clock" }
-type_concept_id = { value = "EHR" }
-
-[[map]]
-name = "visits"
-from = "visits"
-to = "visit_occurrence"
-when = { standing = { present = false } }
-[map.set]
-visit_ref = "visit"
-concept_id = { column = "kind", map = { inpatient = 9201, outpatient = 9202, emergency = 9203 } }
-type_concept_id = { value = "EHR" }
-start_date = "day"
-start_datetime = { date = "day", time = "clock" }
-"""
-    + _ENDS
-    + _rule("conditions", ["condition"], "EHR", "")
-    + _ENDS
-    + 'status = "status"\n'
-    + _rule("conditions of ICD-10", ["condition"], "EHR", "", vocabulary="ICD10", clean="icd10")
-    + _ENDS
-    + 'status = "status"\n'
-    + _rule("measurements", ["measurement"], "EHR", "")
-    + 'value_number = "number"\noperator = "operator"\nunit = "unit"\nrange_low = "low"\nrange_high = "high"\n'
-    + _rule("observations", ["observation"], "EHR", '[map.value]\ncolumn = "value"\nvocabulary = "SNOMED"')
-    + _rule("procedures", ["procedure"], "EHR", "")
-    + _ENDS
-    + _rule("prescriptions", ["prescription"], "EHR prescription", "")
-    + _ENDS
-    + _SUPPLY
-    + _rule("dispensings", ["dispensing"], "EHR dispensing", "")
-    + _ENDS
-    + _SUPPLY
-    + _rule("administrations", ["administration"], "EHR administration", "")
-    + _ENDS
-    + _SUPPLY
-    + 'dose_unit = "dose_unit"\n'
-    + _rule("statements", ["statement"], "patient self-report", "")
-    + _ENDS
-    + _SUPPLY
-)
-
-
-def declare(hub: Path) -> None:
-    """Write the declarations of every source of `SOURCES`, and of the list of opt-outs, into a hub's folder."""
-    (hub / "controllers" / "c.toml").write_text('title = "C"\n')
-    (hub / "mappings" / "generated.toml").write_text(_MAPPING)
-    mapped = 'mapping = ["generated.toml"]\n'
-    for name in ("delimited", "parquet"):
-        head = _HEAD.format(name=name, kind="gp", format=name, delivery="changes")
-        (hub / "sources" / f"{name}.toml").write_text(head + mapped + _TABLES)
-    for name in ("r4", "stu3", "r5"):
-        head = _HEAD.format(name=name, kind="gp", format="fhir", delivery="changes")
-        (hub / "sources" / f"{name}.toml").write_text(head + '[dialect]\ntime_zone = "Europe/London"\n')
-    for name in ("cdm53", "cdm54"):
-        head = _HEAD.format(name=name, kind="cdm", format="omop", delivery="full")
-        (hub / "sources" / f"{name}.toml").write_text(head)
-    (hub / "sources" / "optout.toml").write_text(
-        'title = "National opt-outs"\ncontroller = "c"\nkind = "opt-out"\nformat = "opt-out"\n'
-    )
 
 
 def nhs_number(source: str, person: int) -> str:
@@ -240,13 +55,14 @@ class Written:
 def write(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
     """The files of a delivery."""
     folder.mkdir(parents=True)
-    writer = {"delimited": _delimited, "parquet": _delimited, "cdm53": _cdm, "cdm54": _cdm}.get(source, _fhir)
+    writer = _delimited if FORMS[source].is_declared else _cdm if FORMS[source].is_cdm else _fhir
+    world = world.without(FORMS[source].lacks)
     return writer(world, source, delivery, folder, random)
 
 
 def _delimited(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
     written = Written()
-    for table, columns in _COLUMNS.items():
+    for table, columns in COLUMNS.items():
         rows = []
         for each in world.statements:
             if each.table == table and each.delivery == delivery:
@@ -282,36 +98,55 @@ def _column(name: str, rows: Sequence[Row], random: Random) -> pa.Array:
 
 
 def _cells(each: Statement, source: str, random: Random) -> Row:
-    key = {"persons": "person", "visits": "visit", "events": "event"}[each.table]
-    row: Row = {"person": str(each.person), key: str(each.key)}
+    row: Row = {"person": str(each.person), each.table.removesuffix("s"): _key(each.table, each.key)}
     match each.fact:
         case None:
             return row | {"gone": "D"}
+        case Place() as place:
+            row |= {name: getattr(place, name) or None for name in ("name", "city", "postcode", "country", "kind")}
+            return row
+        case Provider() as provider:
+            place_of = _key("places", provider.place)
+            return row | {"sex": provider.sex, "specialty": provider.specialty or None, "place": place_of}
         case Person() as person:
             year, month, day = (*person.birth, None, None)[:3]
             row |= {"nhs_number": spaced(nhs_number(source, each.person), random), "sex": person.sex}
-            row |= {"ethnicity": person.ethnicity or None}
+            row |= {"ethnicity": person.ethnicity or None, **_where(person)}
             if day is None:
                 row |= {"born_year": year, "born_month": month}
             else:
                 row |= {"born": dt.date(*person.birth)}
             return row | _moment("died", "died_clock", person.death)
         case Visit() as visit:
-            row |= {"kind": visit.kind, "standing": visit.standing or None}
+            row |= {"kind": visit.kind, "standing": visit.standing or None, **_where(visit)}
             return row | _moment("day", "clock", visit.start) | _moment("end_day", "end_clock", visit.end)
         case Event() as event:
             row |= {"kind": event.kind, "vocabulary": event.code[0], "code": event.code[1]}
-            row |= {"visit": None if event.visit is None else str(event.visit)}
-            for name in ("standing", "status", "operator", "unit", "value"):
+            row |= {"visit": None if event.visit is None else str(event.visit), **_where(event)}
+            for name in ("standing", "status", "site", "category", "device", "lot", "payer", "plan"):
                 row[name] = getattr(event, name) or None
-            for name in ("number", "low", "high", "days_supply", "quantity", "refills"):
+            for name in ("low", "high", "days_supply", "quantity", "refills"):
                 row[name] = getattr(event, name)
+            if event.text:
+                row["result"] = event.text
+            else:
+                row |= {"number": event.number}
+                row |= {name: getattr(event, name) or None for name in ("operator", "unit", "value")}
             if event.kind == "administration" and event.quantity is not None:
                 row["dose_unit"] = "mg"
             row |= _moment("day", "clock", event.start) | _moment("end_day", "end_clock", event.end)
             if each.fault:
                 row |= {"day": BAD_DAY} if each.fault == "no day" else {"number": random.choice(BAD_NUMBERS)}
     return row
+
+
+def _key(table: str, key: int | None) -> str | None:
+    """What the source calls it; of a place that is in the release."""
+    return None if key is None else f"pla{key}" if table == "places" else str(key)
+
+
+def _where(fact: Person | Visit | Event) -> Row:
+    return {"provider": _key("providers", fact.provider), "place": _key("places", fact.place)}
 
 
 def _moment(day: str, clock: str, moment: Moment | None) -> Row:
@@ -331,8 +166,11 @@ def _fhir(world: World, source: str, delivery: int, folder: Path, random: Random
         for number, each in enumerate(several, 8):
             late = each.delivery if each is several[-1] else max(each.delivery, (key + number) % 5 == 0)
             if late == delivery:
-                written.count(_snake(KIND[each.kind]), is_faulty=bool(each.fault), copies=each.copies)
-                lines += [writer.line(each, number, dating)] * each.copies
+                for table, line in writer.lines(each, number, dating):
+                    # What an event refers to has no day or number that could be at fault.
+                    is_faulty = bool(each.fault) and table != "device"
+                    written.count(table, is_faulty=is_faulty, copies=each.copies)
+                    lines += [line] * each.copies
     random.shuffle(lines)
     path = folder / f"{source}-{delivery}.ndjson"
     path.write_text("".join(line + "\n" for line in lines))
@@ -340,13 +178,9 @@ def _fhir(world: World, source: str, delivery: int, folder: Path, random: Random
     return written
 
 
-def _snake(kind: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
-
-
 def _cdm(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:
     written = Written()
-    rows = partner_rows(world, delivery)
+    rows = partner_rows(world, delivery, FORMS[source])
     tables: dict[str, list[Row]] = {}
     for table, several in rows.items():
         for row in several:
@@ -401,22 +235,29 @@ def _cdm_column(name: str, rows: Sequence[Row]) -> pa.Array:
 
 
 def _partner_row(table: str, row: Row, source: str, random: Random) -> Row:
-    found = {name: value for name, value in row.items() if name not in _OF_THE_WRITER}
-    found["person_id"] = row["person"]
+    found = {_NUMBERED.get(name, name): value for name, value in row.items() if name not in _OF_THE_WRITER}
+    if table in {"location", "care_site", "provider"}:
+        return {name: value for name, value in found.items() if name != "person_id"} | {f"{table}_id": row["key"]}
     if table == "person":
         return found | {"person_source_value": nhs_number(source, row["person"])}
     if table == "visit_occurrence":
         return found | {"visit_occurrence_id": row["key"]}
     if table in {"death", "observation_period"}:
         return found | ({"observation_period_id": row["key"]} if table == "observation_period" else {})
-    name = PREFIX[table]
-    key = f"{name}_exposure_id" if name == "drug" else f"{table}_id" if table.endswith("occurrence") else f"{name}_id"
-    found |= {key: 10 * row["key"] + row["ordinal"], "visit_occurrence_id": row["visit"]}
+    found[f"{table}_id"] = 10 * row["key"] + row["ordinal"]
+    if table == "note":
+        found |= {"note_title": "Progress", "note_text": "Slept well."}
     if row["fault"]:
-        day = {"drug": "drug_exposure_start_date", "condition": "condition_start_date"}.get(name, f"{name}_date")
-        bad = {day: BAD_DAY} if row["fault"] == "no day" else {"value_as_number": random.choice(BAD_NUMBERS)}
-        found |= bad
+        day = _DAY.get(table, f"{PREFIX.get(table, table)}_date")
+        found |= {day: BAD_DAY} if row["fault"] == "no day" else {"value_as_number": random.choice(BAD_NUMBERS)}
     return found
 
 
-_OF_THE_WRITER = {"person", "key", "ordinal", "fault", "copies", "visit"}
+_OF_THE_WRITER = {"key", "ordinal", "fault", "copies"}
+_NUMBERED = {"person": "person_id", "visit": "visit_occurrence_id", "provider": "provider_id", "care_site": "care_site_id", "location": "location_id"}  # fmt: skip
+_DAY = {
+    "drug_exposure": "drug_exposure_start_date",
+    "device_exposure": "device_exposure_start_date",
+    "condition_occurrence": "condition_start_date",
+    "payer_plan_period": "payer_plan_period_start_date",
+}

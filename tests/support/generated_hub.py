@@ -19,21 +19,21 @@ from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
 from tests.support.actors import ANNA
+from tests.support.generated_declarations import declare
 from tests.support.generated_facts import AS_OF, DELIVERIES, World
-from tests.support.generated_files import SOURCES, Written, declare, nhs_number, write
-from tests.support.generated_truth import Row, Rows, truth
+from tests.support.generated_files import SOURCES, Written, nhs_number, write
+from tests.support.generated_truth import FORMS, FURTHER_CONCEPTS, FURTHER_RELATIONSHIPS, UNCODED, Row, Rows, truth
 from tests.support.harmonise_cases import ANCESTORS
 from tests.support.partner_cdm import release, vocabulary_files
 
 NOT_COMPARED = frozenset(
     {
         *("person_id", "person_source_value", "visit_occurrence_id", "visit_source_value"),
+        *("provider_id", "care_site_id", "location_id"),
         *("row_extract", "row_line", "row_rule"),
     }
 )
 """Identifiers are the hub's, and a visit is called by what its format calls it."""
-TIMES_APART = ("delimited", "parquet")
-"""Sources whose times of day are in columns of their own."""
 DERIVED = ("observation_period", "condition_era", "drug_era")
 
 
@@ -49,7 +49,7 @@ class Difference:
 
 def vocabulary(folder: Path) -> Path:
     """A vocabulary of a few concepts to load."""
-    vocabulary_files(folder)
+    vocabulary_files(folder, FURTHER_CONCEPTS, FURTHER_RELATIONSHIPS)
     ancestors, descendants = zip(*ANCESTORS, strict=True)
     levels = pa.array([0] * len(ancestors))
     columns = {"ancestor_concept_id": ancestors, "descendant_concept_id": descendants}
@@ -65,8 +65,7 @@ class GeneratedHub:
 
     def __init__(self, folder: Path, world: World, seed: int) -> None:
         self.world = world
-        apart = truth(world, has_times_apart=True)
-        self.truths = {source: apart if source in TIMES_APART else truth(world) for source in SOURCES}
+        self.truths = {source: truth(world, form) for source, form in FORMS.items()}
         self.written: dict[str, list[Written]] = defaultdict(list)
         self.receipts: dict[str, list[Receipt]] = defaultdict(list)
         hub = folder / "hub"
@@ -105,20 +104,22 @@ class GeneratedHub:
         }
         by_rule = {rule.number: rule.source for rule in self.facts.rules}
         persons = {row["person_id"]: row for row in fetched["person"]}
-        visits = {
-            row["visit_occurrence_id"]: row["visit_start_datetime"] for row in fetched.get("visit_occurrence", [])
-        }
+        known = {
+            "visit_occurrence_id": ("visit", {row["visit_occurrence_id"]: row["visit_start_datetime"] for row in fetched.get("visit_occurrence", [])}),
+            "provider_id": ("provider", {row["provider_id"]: row["specialty_source_value"] or UNCODED for row in fetched.get("provider", [])}),
+            "care_site_id": ("care_site", {row["care_site_id"]: row["care_site_source_value"] for row in fetched.get("care_site", [])}),
+            "location_id": ("location", {row["location_id"]: f"{row['city']} {row['zip']}" for row in fetched.get("location", [])}),
+        }  # fmt: skip
         found: dict[str, dict[str, list[Row]]] = {source: defaultdict(list) for source in SOURCES}
         for table, rows in fetched.items():
             for row in rows:
-                person = persons[row["person_id"]]
+                person = persons.get(row.get("person_id"), row)
                 source = by_rule[(person if table in DERIVED else row)["row_rule"]]
-                known: Row = {"who": person["year_of_birth"]}
-                if "visit_occurrence_id" in row and table != "visit_occurrence":
-                    known["visit"] = visits.get(row["visit_occurrence_id"])
-                dropped = NOT_COMPARED | {CDM[table].primary_key}
-                said = {name: value for name, value in row.items() if name not in dropped and value is not None}
-                found[source][table].append(known | said)
+                said: Row = {"who": person["year_of_birth"]} if "person_id" in row else {}
+                own = CDM[table].primary_key
+                said |= {name: of[row[key]] for key, (name, of) in known.items() if key != own and row.get(key) in of}
+                said |= {name: value for name, value in row.items() if name not in {*NOT_COMPARED, own}}
+                found[source][table].append(said)
         return found
 
     def differences(self) -> list[Difference]:
@@ -143,7 +144,7 @@ class GeneratedHub:
             yield from _receipts(source, self.receipts[source])
             # FHIR takes a deleted patient's rows back with the patient, and a partner leaves out what was negated.
             names = ["no date", "after the release", "before birth"]
-            if source in TIMES_APART:
+            if FORMS[source].is_declared:
                 names += ["not taken", "no birth year"]
             for name in names:
                 if outcomes[source][name] != (rows := self.truths[source].left_out.get(name, 0)):

@@ -6,16 +6,41 @@ being asked), ``docs/explanation/the-way-of-the-data.md`` (days of birth), OHDSI
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.support.generated_facts import AS_OF, VISITS, Event, Moment, Person, Statement, Visit, World
+from tests.support.generated_facts import (
+    AS_OF,
+    PLANNED,
+    VISITS,
+    Event,
+    Moment,
+    Person,
+    Place,
+    Provider,
+    Statement,
+    Visit,
+    World,
+)
 
 Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 Moments = tuple[dt.date | None, dt.datetime | None, dt.date | None, dt.datetime | None]
 """First and last day, each with its moment, in this order: day, moment, last day, last moment."""
+
+PROGRESS_NOTE, ALLERGY_TO_PENICILLIN, ACTIVE, UPPER_ARM, CARDIOLOGY, CARDIOLOGY_OF_NUCC = range(2001, 2007)
+"""Concepts besides those of `harmonise_cases`."""
+# concept_id, name, domain, vocabulary, class, standard, code
+FURTHER_CONCEPTS = (
+    (PROGRESS_NOTE, "Progress note", "Meas Value", "LOINC", "Clinical Observation", "S", "11506-3"),
+    (ALLERGY_TO_PENICILLIN, "Allergy to penicillin", "Observation", "SNOMED", "Clinical Finding", "S", "91936005"),
+    (ACTIVE, "Active", "Meas Value", "SNOMED", "Qualifier Value", "S", "55561003"),
+    (UPPER_ARM, "Left upper arm structure", "Spec Anatomic Site", "SNOMED", "Body Structure", "S", "368208006"),
+    (CARDIOLOGY, "Cardiology", "Provider", "Medicare Specialty", "Physician Specialty", "S", "06"),
+    (CARDIOLOGY_OF_NUCC, "Cardiovascular Disease Physician", "Provider", "NUCC", "Provider", None, "207RC0000X"),
+)
+FURTHER_RELATIONSHIPS = ((CARDIOLOGY_OF_NUCC, CARDIOLOGY, "Maps to"),)
 
 # vocabulary and code -> (domain's table, concept, source concept, value concept) for each row that the code gives
 CODES: Mapping[tuple[str, str], Sequence[tuple[str, int, int, int | None]]] = {
@@ -35,6 +60,14 @@ CODES: Mapping[tuple[str, str], Sequence[tuple[str, int, int, int | None]]] = {
     ("SNOMED", "76009000"): [("procedure_occurrence", 4181583, 4181583, None)],
     ("RxNorm", "861007"): [("drug_exposure", 40163924, 40163924, None)],
     ("RxNorm", "6809"): [("drug_exposure", 1503297, 1503297, None)],
+    ("SNOMED", "69805005"): [("device_exposure", 4217646, 4217646, None)],
+    ("SNOMED", "303607000"): [("device_exposure", 0, 0, None)],
+    ("SNOMED", "119297000"): [("specimen", 4171373, 0, None)],
+    ("SNOMED", "91936005"): [("observation", ALLERGY_TO_PENICILLIN, ALLERGY_TO_PENICILLIN, None)],
+    ("RxNorm", "4"): [("observation", 0, 0, None)],
+    ("LOINC", "11506-3"): [("note", PROGRESS_NOTE, 0, None)],
+    ("LOINC", "34117-2"): [("note", 0, 0, None)],
+    ("", ""): [("payer_plan_period", 0, 0, None)],
 }
 INGREDIENT = 1503297
 """Of both drugs."""
@@ -42,15 +75,33 @@ SEX = {"male": 8507, "female": 8532, "unknown": 0}
 RACE = {"A": 8527}
 STATUS = {"active": 0, "provisional": 32899, "resolved": 32906}
 OPERATOR = {"<": 4171756, "<=": 4171754, ">=": 4171755, ">": 4172704}
-UNIT = {"mm[Hg]": 8876, "kPa": 44777602}
+UNIT = {"mm[Hg]": 8876, "kPa": 44777602, "mL": 8587}
 VALUE = {"10828004": 4184633}
+SUBSTANCE = {"6809": INGREDIENT}
+SITE = {"368208006": UPPER_ARM}
+SPECIALTY = {"207RC0000X": (CARDIOLOGY, CARDIOLOGY_OF_NUCC)}
+ALLERGY = {
+    "allergy food": 4188027,
+    "allergy medication": 439224,
+    "allergy environment": 4144450,
+    "intolerance food": 4340252,
+    "intolerance medication": 4240582,
+    "intolerance environment": 4172024,
+    "intolerance biologic": 36684107,
+}
+"""The kind of an allergy to a substance; what is not here is one to whatever it be."""
+ANY_ALLERGY = 43530807
+ALLERGY_STATUS = {"active": ("55561003", ACTIVE), "inactive": ("73425007", 0), "resolved": ("413322009", 0)}
 TYPE = {"prescription": 32838, "dispensing": 32825, "administration": 32818, "statement": 32865}
-EHR = 32817
+EHR, EHR_NOTE = 32817, 32831
+UTF_8, ENGLISH, WITHHELD = 32678, 4180186, "[withheld until de-identified]"
 ALGORITHM_FROM_EHR = 32882
 USUAL = {"prescription": 30, "dispensing": 30}
 """Days that an exposure lasts of which nothing is said (Themis 57)."""
 AFTER_DEATH = dt.timedelta(days=60)
-PREFIX = {"condition_occurrence": "condition", "measurement": "measurement", "observation": "observation", "procedure_occurrence": "procedure", "drug_exposure": "drug"}  # fmt: skip
+PREFIX = {"condition_occurrence": "condition", "measurement": "measurement", "observation": "observation", "procedure_occurrence": "procedure", "drug_exposure": "drug", "device_exposure": "device", "specimen": "specimen"}  # fmt: skip
+UNCODED = "none"
+"""By which the provider is known that has no specialty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,47 +117,57 @@ class Truth:
     left_out: Mapping[str, int]
 
 
-def truth(world: World, *, has_times_apart: bool = False) -> Truth:
-    """The rows of a world after its last delivery.
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What the pages say of the files of one source that they do not say of all.
 
     Args:
-        has_times_apart: times of day are in columns of their own (``the-way-of-the-data.md``).
+        is_declared: times of day are in columns of their own, and results may be texts (``mapping-files.md``).
+        is_cdm: a partner's CDM (``new-source.md``).
+        lacks: what its format has no place for, by kind of fact.
     """
+
+    is_declared: bool = False
+    is_cdm: bool = False
+    lacks: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+FORMS = {
+    "delimited": Form(is_declared=True),
+    "parquet": Form(is_declared=True),
+    "r4": Form(lacks={"device": ["visit"]}),
+    "stu3": Form(lacks={"device": ["visit"], "allergy": ["visit"]}),
+    "r5": Form(),
+    "cdm53": Form(is_cdm=True, lacks={"device": ["lot"], "place": ["country"]}),
+    "cdm54": Form(is_cdm=True),
+}
+"""The form of each source."""
+
+
+def truth(world: World, form: Form) -> Truth:
+    """The rows of a world after its last delivery, as a source of that form sent it."""
+    world = world.without(form.lacks)
     # Whom nobody describes has no NHS number by which to be opted out.
     described = {each.person for each in world.statements if each.table == "persons"}
     standing = [each for each in world.standing() if each.person not in world.opted_out & described]
-    return _Truth(standing, has_times_apart=has_times_apart).truth()
+    return Making(standing, form).truth()
 
 
-def partner_rows(world: World, delivery: int) -> Rows:
-    """A partner's CDM after a delivery: its rows by table, with the faults that are a hub's to find.
+class Making:
+    """The rows of statements that stand."""
 
-    Returns:
-        columns as in `Truth`, but ``person``, ``key``, ``ordinal`` and ``fault`` for who it is, and ``visit`` is a key.
-    """
-    faulty = [each for each in world.last(delivery) if each.fault]
-    standing = world.standing(delivery)
-    rows = {**_Partner([*standing, *faulty]).truth().rows}
-    of_year = {each.fact.birth[0]: each.person for each in standing if isinstance(each.fact, Person)}
-    periods = _Truth(standing).truth().rows.get("observation_period", [])
-    rows["observation_period"] = [
-        {"person": of_year[row["who"]], "key": number, "ordinal": 0, "fault": "", "copies": 1}
-        | {name: value for name, value in row.items() if name != "who"}
-        for number, row in enumerate(periods, 1)
-    ]
-    return {name: several for name, several in rows.items() if several}
-
-
-class _Truth:
-    def __init__(self, standing: Sequence[Statement], *, has_times_apart: bool = False) -> None:
-        self.has_times_apart = has_times_apart
+    def __init__(self, standing: Sequence[Statement], form: Form) -> None:
+        self.form = form
         self.standing = standing
         self.persons = {each.person: each.fact for each in self.standing if isinstance(each.fact, Person)}
+        self.places = {each.key: each.fact for each in self.standing if isinstance(each.fact, Place)}
+        self.providers = {each.key: each.fact for each in self.standing if isinstance(each.fact, Provider)}
         self.left_out: Counter[str] = Counter()
         self.rows: dict[str, list[Row]] = defaultdict(list)
         self.visits: dict[tuple[int, int], Visit] = {}
 
     def truth(self) -> Truth:
+        self.health_system()
         for each in self.standing:
             if isinstance(each.fact, Person):
                 self.person(each, each.fact)
@@ -122,6 +183,53 @@ class _Truth:
         self.rows["condition_era"].extend(self.eras("condition_occurrence"))
         self.rows["drug_era"].extend(self.eras("drug_exposure"))
         return Truth(rows={name: rows for name, rows in self.rows.items() if rows}, left_out=dict(self.left_out))
+
+    def health_system(self) -> None:
+        """Places and providers; of a CDM the places that say the same are one, and they say less."""
+        for key, place in self.places.items():
+            address = self.address(place)
+            if address and not (self.form.is_cdm and address in self.rows["location"]):
+                self.rows["location"].append(address)
+            self.rows["care_site"].append(self.site(key, place))
+        self.rows["provider"] += map(self.staff, self.providers.values())
+
+    def site(self, key: int, place: Place) -> Row:
+        return {
+            "care_site_name": place.name,
+            "care_site_source_value": f"pla{key}",
+            "place_of_service_source_value": place.kind or None,
+            "place_of_service_concept_id": 0 if place.kind else None,
+            "location": self.location(key, place),
+        }
+
+    def staff(self, provider: Provider) -> Row:
+        concept, source = SPECIALTY.get(provider.specialty, (0, 0))
+        return {
+            "specialty_concept_id": concept,
+            "specialty_source_concept_id": source,
+            "specialty_source_value": provider.specialty or None,
+            "gender_concept_id": SEX[provider.sex],
+            "gender_source_value": provider.sex,
+            "care_site": self.care_site(provider.place),
+        }
+
+    def address(self, place: Place) -> Row:
+        if not place.city:
+            return {}
+        postcode = place.postcode.split()[0] if self.form.is_cdm else place.postcode
+        country = {"country_source_value": place.country, "country_concept_id": 0} if place.country else {}
+        return {"city": place.city, "zip": postcode, "location_source_value": postcode, **country}
+
+    def location(self, key: int, place: Place) -> Any:
+        """By what a place is known where something refers to it."""
+        address = self.address(place)
+        return f"{address['city']} {address['zip']}" if address else None
+
+    def care_site(self, key: int | None) -> Any:
+        return f"pla{key}" if key in self.places else None
+
+    def provider(self, key: int | None) -> Any:
+        return self.providers[key].specialty or UNCODED if key in self.providers else None
 
     def is_left_out(self, each: Statement) -> bool:
         fact = each.fact
@@ -151,8 +259,16 @@ class _Truth:
         if moment is None:
             return None, None
         day = self.day(person, moment)
-        is_as_said = day == moment.day or self.has_times_apart
+        if day == AS_OF and moment.said != "day":
+            return day, None
+        is_as_said = day == moment.day or self.form.is_declared
         return day, dt.datetime.combine(day, (moment.clock if is_as_said else None) or dt.time())
+
+    def over(self, each: Statement) -> Moment | None:
+        """The end, of a month or a year that is not over the day of the release (but of what is planned, what was said)."""
+        assert isinstance(each.fact, Visit | Event)
+        end = each.fact.end
+        return replace(end, day=AS_OF) if end is not None and end.is_under_way and each.kind not in PLANNED else end
 
     def ends(self, person: int, start: Moment | None, end: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
         """An end before its start is none; on the day of the start only its time goes."""
@@ -165,9 +281,12 @@ class _Truth:
         return {"who": self.persons[each.person].birth[0]}
 
     def place(self, each: Statement, fact: Event) -> Row:
-        """The visit of an event, by its start."""
+        """The visit of an event, by its start, and who took care."""
         visit = self.visits.get((each.person, fact.visit or 0))
-        return {"visit": self.at(each.person, visit.start)[1] if visit else None}
+        return {
+            "visit": self.at(each.person, visit.start)[1] if visit else None,
+            "provider": self.provider(fact.provider),
+        }
 
     def person(self, each: Statement, fact: Person) -> None:
         who = self.who(each)
@@ -181,6 +300,8 @@ class _Truth:
                 "race_concept_id": RACE.get(fact.ethnicity, 0),
                 "race_source_value": fact.ethnicity or None,
                 "ethnicity_concept_id": 0,
+                "provider": self.provider(fact.provider),
+                "care_site": self.care_site(fact.place),
             }
         )
         if fact.death is not None:
@@ -198,9 +319,12 @@ class _Truth:
             )
 
     def visit(self, each: Statement, fact: Visit) -> Row:
-        (first, since), (last, until) = self.at(each.person, fact.start), self.ends(each.person, fact.start, fact.end)
+        (first, since) = self.at(each.person, fact.start)
+        (last, until) = self.ends(each.person, fact.start, self.over(each))
         return {
             **self.who(each),
+            "provider": self.provider(fact.provider),
+            "care_site": self.care_site(fact.place),
             "visit_concept_id": VISITS[fact.kind],
             "visit_start_date": first,
             "visit_start_datetime": since,
@@ -211,8 +335,65 @@ class _Truth:
         }
 
     def event(self, each: Statement, fact: Event) -> Iterator[tuple[str, Row]]:
-        for ordinal, (table, concept, source, value) in enumerate(CODES[fact.code]):
-            yield table, self.event_row(each, fact, table, concept, source, value) | self.number(ordinal)
+        match fact.kind:
+            case "allergy":
+                yield "observation", self.allergy(each, fact) | self.number(0)
+            case "note":
+                yield "note", self.note(each, fact) | self.number(0)
+            case "coverage":
+                yield "payer_plan_period", self.coverage(each, fact) | self.number(0)
+            case _:
+                for ordinal, (table, concept, source, value) in enumerate(CODES[fact.code]):
+                    yield table, self.event_row(each, fact, table, concept, source, value) | self.number(ordinal)
+
+    def allergy(self, each: Statement, fact: Event) -> Row:
+        """A code of the allergy as a whole is the observation; one of a substance its value (the guide's Value-as-Concept)."""
+        first, since = self.at(each.person, fact.start)
+        is_whole = fact.code[0] == "SNOMED"
+        concept = SUBSTANCE.get(fact.code[1], 0)
+        return {
+            **self.who(each),
+            **self.place(each, fact),
+            "observation_date": first,
+            "observation_datetime": since,
+            "observation_type_concept_id": EHR,
+            "observation_concept_id": ALLERGY_TO_PENICILLIN if is_whole else ALLERGY.get(fact.category, ANY_ALLERGY),
+            "observation_source_concept_id": ALLERGY_TO_PENICILLIN if is_whole else concept,
+            "observation_source_value": fact.code[1],
+            "value_as_concept_id": SUBSTANCE.get(fact.value, 0) if fact.value else None,
+            "value_source_value": fact.value or None,
+            "qualifier_concept_id": ALLERGY_STATUS[fact.status][1] if fact.status else None,
+            "qualifier_source_value": fact.status or None,
+        }
+
+    def note(self, each: Statement, fact: Event) -> Row:
+        """A note without its text; of a CDM without what it was called either."""
+        first, since = self.at(each.person, fact.start)
+        return {
+            **self.who(each),
+            **self.place(each, fact),
+            "note_date": first,
+            "note_datetime": since,
+            "note_type_concept_id": EHR_NOTE,
+            "note_class_concept_id": CODES[fact.code][0][1],
+            "note_source_value": None if self.form.is_cdm else fact.code[1],
+            "note_text": WITHHELD,
+            "encoding_concept_id": UTF_8,
+            "language_concept_id": ENGLISH,
+        }
+
+    def coverage(self, each: Statement, fact: Event) -> Row:
+        """Who pays, by name, from when to when."""
+        first, last = self.at(each.person, fact.start)[0], self.ends(each.person, fact.start, self.over(each))[0]
+        return {
+            **self.who(each),
+            "payer_plan_period_start_date": first,
+            "payer_plan_period_end_date": last or first,
+            "payer_concept_id": 0,
+            "payer_source_value": fact.payer,
+            "plan_concept_id": 0 if fact.plan else None,
+            "plan_source_value": fact.plan or None,
+        }
 
     def number(self, ordinal: int) -> Row:
         """Of several rows of a fact, where that is told."""
@@ -220,21 +401,22 @@ class _Truth:
 
     def event_row(self, each: Statement, fact: Event, table: str, concept: int, source: int, value: int | None) -> Row:
         name = PREFIX[table]
-        (first, since), (last, until) = self.at(each.person, fact.start), self.ends(each.person, fact.start, fact.end)
+        end = self.over(each)
+        (first, since), (last, until) = self.at(each.person, fact.start), self.ends(each.person, fact.start, end)
         row = {
             **self.who(each),
-            **self.place(each, fact),
+            **({} if table == "specimen" else self.place(each, fact)),
             f"{name}_concept_id": concept,
-            f"{name}_source_concept_id": source,
+            f"{name}_source_concept_id": None if table == "specimen" else source,
             f"{name}_source_value": fact.code[1],
             f"{name}_type_concept_id": TYPE.get(fact.kind, EHR),
         }
         timed = {"date": first, "datetime": since}
-        if table in {"condition_occurrence", "drug_exposure"}:
+        if table in {"condition_occurrence", "drug_exposure", "device_exposure"}:
             timed = {"start_date": first, "start_datetime": since, "end_date": last, "end_datetime": until}
         elif table == "procedure_occurrence":
             timed |= {"end_date": last, "end_datetime": until}
-        prefix = "drug_exposure" if table == "drug_exposure" else name
+        prefix = table if table.endswith("_exposure") else name
         row |= {f"{prefix}_{column}": moment for column, moment in timed.items()}
         match table:
             case "condition_occurrence" if fact.status:
@@ -246,7 +428,8 @@ class _Truth:
                 row |= {
                     "operator_concept_id": OPERATOR.get(fact.operator),
                     "value_as_number": fact.number,
-                    "value_source_value": f"{fact.number:.12g}",
+                    "value_as_concept_id": VALUE.get(fact.value, 0) if fact.value else None,
+                    "value_source_value": self.result(fact),
                     "unit_concept_id": UNIT.get(fact.unit),
                     "unit_source_value": fact.unit or None,
                     "range_low": fact.low,
@@ -258,8 +441,22 @@ class _Truth:
                     "value_source_value": fact.value or None,
                 }
             case "drug_exposure":
-                row |= self.exposure(fact, (first, since, last, until), self.at(each.person, fact.end)[0])
+                row |= self.exposure(fact, (first, since, last, until), self.at(each.person, end)[0])
+            case "device_exposure":
+                row |= {"unique_device_id": fact.device or None, "production_id": fact.lot or None}
+            case "specimen":
+                row |= {
+                    "quantity": fact.quantity,
+                    "unit_concept_id": UNIT.get(fact.unit),
+                    "unit_source_value": fact.unit or None,
+                    "anatomic_site_concept_id": SITE.get(fact.site, 0) if fact.site else None,
+                    "anatomic_site_source_value": fact.site or None,
+                }
         return row
+
+    def result(self, fact: Event) -> str:
+        """What is understood of a text is a number, but the text where it is read as such."""
+        return fact.text if (self.form.is_declared and fact.text) or fact.number is None else f"{fact.number:.12g}"
 
     def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
         """Ends with what is stated, else with the supply, else as usual for its kind."""
@@ -282,7 +479,7 @@ class _Truth:
         """From the first to the last record, and at most 60 days after death. An end that was worked out is no record."""
         seen: dict[int, list[tuple[dt.date, dt.date]]] = defaultdict(list)
         for table, rows in self.rows.items():
-            if table in {"person", "death"}:
+            if table not in {"visit_occurrence", *PREFIX}:
                 continue
             for row in rows:
                 first, last = _span(table, row)
@@ -326,51 +523,8 @@ class _Truth:
                 yield row
 
 
-class _Partner(_Truth):
-    """What the ETL of a partner makes of the same facts: it knows the conventions, and leaves what is wrong in the facts as it is."""
-
-    def is_left_out(self, each: Statement) -> bool:
-        assert isinstance(each.fact, Visit | Event)
-        return bool(each.fact.standing)
-
-    def day(self, person: int, moment: Moment) -> dt.date:
-        return moment.day
-
-    def ends(self, person: int, start: Moment | None, end: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
-        return self.at(person, end)
-
-    def person(self, each: Statement, fact: Person) -> None:
-        super().person(each, fact)
-        if len(fact.birth) == 3:
-            self.rows["person"][-1]["day_of_birth"] = fact.birth[2]
-
-    def who(self, each: Statement) -> Row:
-        return {"person": each.person, "key": each.key, "fault": each.fault, "copies": each.copies}
-
-    def place(self, each: Statement, fact: Event) -> Row:
-        return {"visit": fact.visit}
-
-    def number(self, ordinal: int) -> Row:
-        return {"ordinal": ordinal}
-
-    def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
-        # The CDM requires an end, so an ETL does not leave one that cannot be.
-        first, since, last, until = moments
-        if first is not None and last is not None and last < first:
-            last = until = None
-        elif until is not None and since is not None and until < since:
-            until = None
-        return super().exposure(fact, (first, since, last, until), stated)
-
-    def eras(self, table: str) -> Iterator[Row]:
-        yield from ()
-
-    def periods(self) -> Iterator[Row]:
-        yield from ()
-
-
 def _span(table: str, row: Row) -> tuple[dt.date, dt.date | None]:
-    name = {"visit_occurrence": "visit", "drug_exposure": "drug_exposure"}.get(table, PREFIX.get(table, ""))
+    name = "visit" if table == "visit_occurrence" else table if table.endswith("_exposure") else PREFIX.get(table, "")
     if f"{name}_start_date" in row:
         return row[f"{name}_start_date"], row[f"{name}_end_date"]
     return row[f"{name}_date"], row.get(f"{name}_end_date")

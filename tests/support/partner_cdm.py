@@ -1,7 +1,7 @@
 """A partner's CDM taken into a hub of the test, and the release held against it row for row."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,17 @@ KEYS = {
 """Columns that name a row of another table, whose identifiers are the hub's own."""
 
 
-def vocabulary_files(folder: Path) -> Path:
-    """The concepts of `harmonise_cases` as a vocabulary to load."""
+def vocabulary_files(
+    folder: Path, concepts: Sequence[tuple[Any, ...]] = (), relationships: Sequence[tuple[int, int, str]] = ()
+) -> Path:
+    """The concepts of `harmonise_cases`, and further ones, as a vocabulary to load."""
     since = {"valid_start_date": dt.date(1970, 1, 1), "valid_end_date": dt.date(2099, 12, 31), "invalid_reason": None}
     names: tuple[str, ...] = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip
-    _write(folder / "concept.parquet", [dict(zip(names, row, strict=True)) | since for row in CONCEPTS])
+    _write(folder / "concept.parquet", [dict(zip(names, row, strict=True)) | since for row in (*CONCEPTS, *concepts)])
     names = ("concept_id_1", "concept_id_2", "relationship_id")
     _write(
-        folder / "concept_relationship.parquet", [dict(zip(names, row, strict=True)) | since for row in RELATIONSHIPS]
+        folder / "concept_relationship.parquet",
+        [dict(zip(names, row, strict=True)) | since for row in (*RELATIONSHIPS, *relationships)],
     )
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 from fairhaven.harmonise.mapping_file import read_mapping
 from fairhaven.harmonise.mapping_rows import mapped_rows, texts_read, withheld_texts, words_named
 from fairhaven.harmonise.model import SourceTables
-from fairhaven.harmonise.numbered_rules import number_rules, union_rows
+from fairhaven.harmonise.numbered_rules import number_rules, rows_of_sources
 from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.intake import ReadTexts
 from fairhaven.kernel.progress import Silent
@@ -58,8 +58,7 @@ def _value_text(folder: Path, value: str, coded: str = "", *, column: str = "val
         )
     )
     source = SourceTables(name="s", kind="gp", format="delimited", tables={"events": events}, mapping=[mapping])
-    rows = union_rows(number_rules([(source, mapped_rows([mapping], source.tables))]), "event")
-    assert rows is not None
+    (rows,) = rows_of_sources(number_rules([(source, mapped_rows([mapping], source.tables))]), "event")
     found = ibis.duckdb.connect().to_pyarrow(rows.order_by("row_key"))
     assert set(found["sig"].to_pylist()) == {"one a day"}
     texts: list[str | None] = found[column].to_pylist()

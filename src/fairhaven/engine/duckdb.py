@@ -84,14 +84,15 @@ class DuckDBEngine:
         self.connection.unregister("arriving")
         return self.backend.table(name)
 
-    def keep(self, expression: ir.Table) -> ir.Table:
+    def keep(self, expression: ir.Table, *more: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
         name, schema = next(self._names), kept_schema(expression)
         # Its columns are declared: left to itself DuckDB keeps a small whole number in a narrower type than Ibis counts on.
         types = {column: self.backend.compiler.type_mapper.to_string(dtype) for column, dtype in schema.items()}
         columns = ", ".join(f"{sql.identifier(column)} {dtype}" for column, dtype in types.items())
         self.connection.execute(f"CREATE TEMP TABLE {name} ({columns})")
-        self.connection.execute(f"INSERT INTO {name} {self.backend.compile(expression)}")
+        for part in (expression, *more):
+            self.connection.execute(f"INSERT INTO {name} BY NAME {self.backend.compile(part)}")
         return ops.DatabaseTable(name, schema=schema, source=self.backend, namespace=ops.Namespace()).to_expr()
 
     def drop(self, table: ir.Table) -> None:

@@ -24,9 +24,14 @@ class Engine(Protocol):
     def arrow(self, table: pa.Table) -> ir.Table:
         """A small in-memory table (reference data, maps)."""
 
-    def keep(self, expression: ir.Table) -> ir.Table:
+    def keep(self, expression: ir.Table, *more: ir.Table) -> ir.Table:
         """Run an expression once and keep its rows, in the types of `kept_schema`, for later expressions (spilled to disk
-        where they are many)."""
+        where they are many).
+
+        Args:
+            more: expressions of the same columns, whose rows are kept in the same table. Where many are joined each, one after
+                another needs the memory of the largest, and their union that of all.
+        """
 
     def drop(self, table: ir.Table) -> None:
         """Give back the space of a kept table."""

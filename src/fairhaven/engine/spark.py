@@ -67,7 +67,7 @@ class SparkEngine:
         pq.write_table(_typed(table), file)
         return self._view(name, [file])
 
-    def keep(self, expression: ir.Table) -> ir.Table:
+    def keep(self, expression: ir.Table, *more: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
         name = next(self._names)
         folder = self._scratch / name
@@ -75,7 +75,8 @@ class SparkEngine:
         # Spark's types are often narrower or wider than what Ibis says, and counts on.
         types = {name: self.backend.compiler.type_mapper.to_string(dtype) for name, dtype in schema.items()}
         typed = [f"CAST(`{name}` AS {dtype}) AS `{name}`" for name, dtype in types.items()]
-        self._frame(expression).selectExpr(*typed).write.parquet(str(folder))
+        for part in (expression, *more):
+            self._frame(part).selectExpr(*typed).write.mode("append").parquet(str(folder))
         files = listed(folder, "*.parquet")
         if not files:  # Sail writes no file where there is no row, and a table needs one for its columns.
             return self.arrow(schema.to_pyarrow().empty_table())

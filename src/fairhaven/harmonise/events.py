@@ -115,7 +115,10 @@ def events(
     made = {
         "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(joined)),
         "verbatim_end_date": _verbatim_end(joined, "stated_end"),
-        "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given),
+        # 0 where a value was said for which there is no standard concept, as of other further codes.
+        "value_concept_id": ibis.coalesce(
+            given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given, coded_value
+        ),
         "unit_concept_id": ibis.coalesce(
             column_or_null(joined, "unit_concept_id", "event"),
             unit_is_given.ifelse(ibis.null("int32"), joined["maps_to_unit"]),

@@ -1,4 +1,4 @@
-"""All rules of all sources, numbered, and the rows of one kind as one table."""
+"""All rules of all sources, numbered, and their rows of one kind."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,16 +43,17 @@ def number_rules(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]]) ->
     ]
 
 
-def union_rows(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
-    """Rows of one kind from every rule, with ``source, rule, rule_key``; None where no rule yields it.
+def rows_of_sources(rules: Sequence[NumberedRows], kind: str) -> list[ir.Table]:
+    """Rows of one kind from every rule, a table for each source that yields some, with ``source, rule, rule_key``.
 
     Only columns that some rule gives are there, because rows are kept once and width costs.
     """
     of_kind = [rule for rule in rules if rule.rows.kind == kind]
-    if not of_kind:
-        return None
     used = [name for name in KINDS[kind] if any(name in rule.rows.rows.columns for rule in of_kind)]
-    return ibis.union(*(_part(rule, kind, used) for rule in of_kind))
+    parts: dict[str, list[ir.Table]] = {}
+    for rule in of_kind:
+        parts.setdefault(rule.rule.source, []).append(_part(rule, kind, used))
+    return [ibis.union(*several) for several in parts.values()]
 
 
 def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Table:

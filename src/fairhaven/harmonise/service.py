@@ -65,7 +65,7 @@ from fairhaven.harmonise.notes_and_payers import (
     payer_periods,
     payer_plan_period_table,
 )
-from fairhaven.harmonise.numbered_rules import NumberedRows, number_rules, union_rows
+from fairhaven.harmonise.numbered_rules import NumberedRows, number_rules, rows_of_sources
 from fairhaven.harmonise.observation_periods import begun_after_death, observation_periods
 from fairhaven.harmonise.partner_concepts import partner_concepts
 from fairhaven.harmonise.people import People, deaths, of_persons, people
@@ -118,8 +118,10 @@ class _Assembly:
     def rows(self, kind: str) -> ir.Table | None:
         """Gathered rows of a kind, kept: several steps read them, and writing the query of all rules costs seconds."""
         if kind not in self._gathered:
-            rows = union_rows(self.rules, kind)
-            self._gathered[kind] = None if rows is None else self.engine.keep(rows)
+            # Source by source: the rules of a FHIR source join some dozens of tables, and those of several at once need
+            # more memory than the engine has, however few their rows.
+            rows = rows_of_sources(self.rules, kind)
+            self._gathered[kind] = self.engine.keep(*rows) if rows else None
         return self._gathered[kind]
 
     def coded(self, kind: str) -> ir.Table | None:

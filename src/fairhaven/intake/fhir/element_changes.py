@@ -296,8 +296,18 @@ def class_of_encounter(one: Element, name: str) -> None:
 def context_of_document(one: Element, name: str) -> None:
     """A list of references in R5."""
     if isinstance(one[name], list):
-        period = {"period": one["period"]} if isinstance(one.get("period"), dict) else {}
-        one[name] = {"encounter": one[name], **period}
+        one[name] = {"encounter": one[name]}
+
+
+def period_of_document(one: Element, name: str) -> None:
+    """Beside the context in R5, which may have none."""
+    if isinstance(context := one.setdefault("context", {}), dict):
+        context.setdefault("period", one[name])
+
+
+def period_of_use(one: Element, name: str) -> None:
+    """STU3 has ``timing[x]`` beside it, as R4 has it."""
+    one.setdefault("timingPeriod", one[name])
 
 
 def attester(one: Element, name: str) -> None:

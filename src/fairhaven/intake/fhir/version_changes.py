@@ -31,6 +31,8 @@ from fairhaven.intake.fhir.element_changes import (
     never_used,
     participants,
     payers,
+    period_of_document,
+    period_of_use,
     present,
     renamed,
     replaced,
@@ -128,7 +130,7 @@ _STU3: Mapping[str, Sequence[ElementChange]] = {
         renamed("docStatus", {"appended": "amended"}),
     ),
     "Device": (listed("udi", "udiCarrier"),),
-    "DeviceUseStatement": (moved("whenUsed", "timingPeriod"),),
+    "DeviceUseStatement": (replaced("whenUsed", "`timingPeriod`", period_of_use, sign=Sign(path="$.whenUsed")),),
     "Location": (listed("type"),),
 }
 
@@ -239,6 +241,7 @@ _R5: Mapping[str, Sequence[ElementChange]] = {
             sign=Sign(path="$.context", types=("ARRAY",)),
             denial=Sign(path="$.context", types=("OBJECT",)),
         ),
+        replaced("period", "`period` of `context`", period_of_document, sign=Sign(path="$.period", types=("OBJECT",))),
         replaced(
             "attester",
             "`authenticator`, the first",

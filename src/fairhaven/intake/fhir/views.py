@@ -512,6 +512,8 @@ _VIEWS: Sequence[ResourceView] = (
             _moment("recorded", "recordedOn"),
             _reference("practitioner_id", "source", *PRACTITIONER),
             _concept("body_site", "bodySite"),
+            # Of R5 alone.
+            _reference("encounter_id", "context", "Encounter"),
         ),
     ),
     ResourceView(
