@@ -151,7 +151,8 @@ none, and the build counts it (`emptied`: `is said by a row that is not there`).
 - **Types of rows** are standard Type Concepts: a `MedicationStatement` is 32865 (patient self-report), for 38000178 is none; so are 32838
   (prescription), 32825 (dispensing), 32818 (what was given, vaccines too), 32827 and 32840 (conditions of an encounter, of a problem list), 32831 (notes), 32856
   (observations of the category `laboratory`), 32882 (observation periods); all else is 32817 (EHR). A death has the type of its source's kind.
-- **Devices** of which no use is stated begin when they were made; when they expire is no end of their use.
+- **Devices** of which no use is stated begin when they were made; when they expire is no end of their use. During which visit one was used R5 alone says
+  (`DeviceUsage.context`).
 - **Reports**: one that has a printed form or a `conclusion` in words is a note, whose text stays out; its name alone is none. What was reported on
   is a row of its own beside the note, unless `result` says what was observed.
 - **Places**: of addresses of organizations and locations city, state, postcode and country land, no lines, no coordinates; a state or postcode that is

@@ -5,10 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairhaven.omop.cdm import VOCABULARY_TABLES
 from tests.support.partner_cdm import built, differences, new_hub, release, vocabulary_files
-from tests.support.public_cdms import originals_of, vocabulary_of
-from tests.support.shared_data import shared
 
 # Tables of a tiny CDM as queries; {x} is what 5.3 and 5.4 call differently.
 _NAMES = {
@@ -163,64 +160,3 @@ def test_persons_of_a_cdm_meet_other_sources_only_by_identity(tmp_path: Path, vo
         "SELECT year_of_birth, count(*) FROM condition_occurrence JOIN person USING (person_id) GROUP BY person_id, 1"
     )
     assert sorted(found.execute(per_person).fetchall()) == [(1950, 3), (1980, 1), (1980, 2)]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("data", "changed"),
-    [
-        (
-            "omop_gibleed_5.3",
-            {
-                "cdm_source": {"rows": 1},
-                "drug_exposure": {"rows": 1},  # begins before birth
-                "measurement": {"measurement_time": 44053},
-                "observation_period": {"rows": 2649},  # of persons who are not in PERSON
-                "person": {"birth_datetime": 2694, "day_of_birth": 2694, "person_source_value": 2694},
-            },
-        ),
-        (
-            "omop_synthea27nj_5.4",
-            {
-                "cdm_source": {"rows": 1},
-                "measurement": {"measurement_time": 10040},
-                "person": {"birth_datetime": 28, "day_of_birth": 28, "person_source_value": 28},
-                "provider": {"provider_name": 67, "provider_source_value": 67},
-            },
-        ),
-    ],
-)
-def test_ohdsis_own_cdms_are_in_the_release_row_for_row(
-    tmp_path: Path, data: str, changed: dict[str, dict[str, int]]
-) -> None:
-    folder = shared("data", data)
-    path = next(iter(folder.glob("*.zip")), folder)
-    vocabulary = vocabulary_of(originals_of(folder, tmp_path), tmp_path / "vocabulary")
-    rooms = built(new_hub(tmp_path / "hub", vocabulary), partner=path)
-    # Days on the day of birth and texts that tell who somebody is are cut or withheld, and the receipt counts them.
-    told = {
-        (table, column): rows
-        for extract in rooms.intake.extracts()
-        for table, count in extract.tables.items()
-        for column, rows in count.withheld.items()
-    }
-    untold = {
-        table: {column: rows for column, rows in columns.items() if rows > told.get((table, column), 0)}
-        for table, columns in differences(release(rooms), _relations(path, tmp_path)).items()
-    }
-    assert {table: columns for table, columns in untold.items() if columns} == changed
-
-
-def _relations(path: Path, scratch: Path) -> dict[str, str]:
-    if path.suffix == ".zip":
-        import zipfile
-
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(scratch / "original")
-        reading = "(SELECT row_number() OVER () + 1 AS row_line, * FROM read_csv('{}', header=true, all_varchar=true))"
-        files = list((scratch / "original").glob("*.csv"))
-    else:
-        reading = "(SELECT file_row_number + 1 AS row_line, * FROM read_parquet('{}', file_row_number=true))"
-        files = list(path.glob("*.parquet"))
-    anew = (*VOCABULARY_TABLES, "condition_era", "drug_era")
-    return {file.stem.lower(): reading.format(file) for file in files if file.stem.lower() not in anew}

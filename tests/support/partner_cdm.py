@@ -142,7 +142,7 @@ def _tests(connection: duckdb.DuckDBPyConnection, name: str, mapped: set[str]) -
             table = KEYS[field.name]
             theirs = f"(SELECT ours FROM key_{table} WHERE theirs = o.{source})" if table in mapped else "NULL"
         elif field.type == "date":
-            theirs = f"{theirs}::DATE"
+            theirs = f"coalesce(try_cast({theirs} AS DATE), try_strptime({theirs}::VARCHAR, '%Y%m%d')::DATE)"
         elif field.type == "datetime":
             theirs = f"{theirs}::TIMESTAMP"
         elif field.type == "float":

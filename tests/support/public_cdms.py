@@ -57,10 +57,15 @@ def vocabulary_of(originals: Path, folder: Path) -> Path:
 
 
 def delivered(originals: Path, target: Path, form: str) -> Path:
-    """The tables in a form of `FORMS`."""
+    """The tables in a form of `FORMS`, or the delimited ones zipped."""
     if form == "duckdb":
         return originals
     target.mkdir()
+    if form == "zip":
+        with zipfile.ZipFile(target / "cdm.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(delivered(originals, target / "csv", "csv").iterdir()):
+                archive.write(path, path.name)
+        return target / "cdm.zip"
     options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
     with duckdb.connect(str(originals), read_only=True) as connection:
         for table in tables_of(originals):
