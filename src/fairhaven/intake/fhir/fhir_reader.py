@@ -121,7 +121,7 @@ UNREAD_VERSION = "it is written as FHIR DSTU2, which is not read"
 class FhirReader:
     """Reads FHIR into the tables of `intake/fhir/views.py`."""
 
-    version = "16"
+    version = "17"
     threads: int | None = None
 
     def stage(
