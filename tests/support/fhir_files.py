@@ -11,7 +11,8 @@ import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
+from fairhaven.engine.process_key import rows_of
 from fairhaven.intake.fhir.fhir_reader import CompiledView, FhirReader
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.free_text import may_be_free
@@ -51,21 +52,24 @@ def staged(
 
 def landed(path: Path, folder: Path, *, source: Source = SOURCE) -> LandingResult:
     """The file landed in *folder*."""
-    scratch = folder / "scratch"
-    scratch.mkdir(parents=True)
-    (folder / "landed").mkdir()
+    scratch, under_key, plain = (folder / name for name in ("scratch", "under-key", "landed"))
+    for each in (scratch, under_key, plain):
+        each.mkdir(parents=True)
     with open_duckdb(spill=scratch, reaches=[path, folder], keeps_order=True) as con:
         SECRETS.define(con, source.name)
         tables = list(staged(con, path, scratch, source=source).values())
-        return land(
+        found = land(
             tables,
             connection=con,
             source=source,
             extract=1,
-            folder=folder / "landed",
+            folder=under_key,
             secrets=SECRETS,
             birth_date="day",
         )
+        for path in under_key.iterdir():
+            write_parquet(con, f"FROM {rows_of(path)}", plain / path.name)
+        return found
 
 
 def tables(engine: Engine, path: Path, folder: Path) -> dict[str, ir.Table]:

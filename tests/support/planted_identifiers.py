@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from tests.support.known_persons import KnownBy
+
 TABLES = """
 [tables.registrations]
 files = ["*registrations*"]
@@ -37,6 +39,13 @@ remark = "text"
 CONFIDED = "said in confidence"
 """A remark that names nobody who is known; no rule reads it."""
 PERSON = ("1242486", "9990000018", "Rosalind", "Okafor", "1953-07-14", "40 Riverside, Thornfold", "FH10 0AN")
+KNOWN = KnownBy(
+    words=frozenset([b"rosalind", b"okafor"]),
+    numbers=frozenset([b"9990000018"]),
+    postcodes=frozenset([b"fh100an"]),
+    texts=frozenset([b"40 riverside", b"1242486", b"1953-07-14"]),
+)
+"""What bytes show of that person."""
 OF_BIRTH = ("1953-07-14", "14/07/1953", "14 July 1953", "19530714", "born 14.7.53")
 PLANTED = (
     *("9990000018", "999 000 0018", "999-000-0018", "999.000.0018", "999/000/0018", "999\u00a0000\u00a00018"),

@@ -46,7 +46,7 @@ def _screened(
     numbers: tuple[tuple[str, str], ...] = (),
 ) -> tuple[dict[str, list[object]], Mapping[str, int]]:
     """The columns as they land, and of how many rows of which one was changed."""
-    path = folder / "events.parquet"
+    path, kept = folder / "events.parquet", folder / "kept.parquet"
     pq.write_table(pa.table(dict(columns)), path)
     work = folder / "work"
     work.mkdir()
@@ -54,8 +54,9 @@ def _screened(
     pairs = [{"patient_ref": patient, "number": number} for patient, number in numbers]
     schema = pa.schema([("patient_ref", pa.string()), ("number", pa.string())])
     local_numbers = pa.Table.from_pylist(pairs, schema=schema)
-    rows = texts.screen([path], known=known, local_numbers=local_numbers, work=work).get(path, {})
-    landed: dict[str, list[object]] = pq.read_table(path).to_pydict()
+    rows = texts.screen({path: kept}, known=known, local_numbers=local_numbers, work=work).get(kept, {})
+    assert not path.exists()
+    landed: dict[str, list[object]] = pq.read_table(kept).to_pydict()
     return landed, rows
 
 

@@ -1,17 +1,28 @@
-"""The attack on landing: who somebody is, planted in every text of every format."""
+"""The attack on landing: who somebody is, planted in every text of every format, and somebody who reads the store meanwhile."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from fairhaven.harmonise import CDM_READ
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers
 from fairhaven.intake import ReadTexts
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
-from tests.support.intake_hub import Hub
-from tests.support.planted_identifiers import NUMBERS, OF_BIRTH, PLANTED, TABLES, planted_resources, planted_tables
+from tests.support.intake_hub import Hub, MemoryVault
+from tests.support.planted_identifiers import (
+    KNOWN,
+    NUMBERS,
+    OF_BIRTH,
+    PLANTED,
+    TABLES,
+    planted_resources,
+    planted_tables,
+)
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
@@ -25,6 +36,48 @@ _CODED_IN_CDM = (
 
 _OF_NOBODY = ("location", "care_site", "provider")
 """Tables that are read and say of nobody whose their rows are: what tells something at a patient's own rows alone tells nothing there."""
+
+
+class _Watched(MemoryVault):
+    """Whenever it is asked for anything, every file of the store is read as it is then."""
+
+    def __init__(self, store: Path) -> None:
+        super().__init__()
+        self.store = store
+        self.seen: dict[str, set[bytes]] = {}
+        self.kinds: set[bytes] = set()
+
+    def _look(self) -> None:
+        for path in self.store.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                content = path.read_bytes()
+                self.kinds.add(content[:4])
+                if shown := KNOWN.in_(content):
+                    self.seen[str(path.relative_to(self.store))] = shown
+
+    def add(self, extract: int, records: pa.Table) -> None:
+        super().add(extract, records)
+        self._look()
+
+    def keep_only(self, extracts: Collection[int]) -> None:
+        super().keep_only(extracts)
+        self._look()
+
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
+        self._look()
+        return super().known_identifiers(key=key, source=source)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A hub whose files are read by somebody while it works, who finds nobody, at no moment."""
+    hub = Hub(tmp_path)
+    hub.vault = watched = _Watched(hub.store)
+    yield hub
+    watched._look()
+    assert watched.seen == {}
+    # Among them were tables that had landed and were not searched yet.
+    assert b"PARE" in watched.kinds
 
 
 def _landed(hub: Hub) -> str:
@@ -45,9 +98,8 @@ def _check_nothing_told(hub: Hub, planted: tuple[str, ...] = PLANTED) -> None:
 
 @pytest.mark.parametrize("form", ["delimited", "parquet"])
 def test_nothing_planted_in_a_declared_table_lands_though_the_names_come_in_a_later_file(
-    tmp_path: Path, form: str
+    hub: Hub, tmp_path: Path, form: str
 ) -> None:
-    hub = Hub(tmp_path)
     source = hub.source(HEAD.format(kind="gp", format=form) + TABLES)
     files = []
     for name, query in planted_tables().items():
@@ -61,8 +113,7 @@ def test_nothing_planted_in_a_declared_table_lands_though_the_names_come_in_a_la
     _check_nothing_told(hub)
 
 
-def test_nothing_planted_in_fhir_resources_lands(tmp_path: Path) -> None:
-    hub = Hub(tmp_path)
+def test_nothing_planted_in_fhir_resources_lands(hub: Hub) -> None:
     source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
     hub.receive(source, planted_resources(), "all.ndjson")
     _check_nothing_told(hub)
@@ -111,12 +162,16 @@ def _planted_cdm(planted: tuple[str, ...], *, is_5_3: bool) -> dict[str, str]:
     tables["person"] = f"SELECT * REPLACE ({born}) FROM ({tables['person']}) LIMIT 1"
     living = "'40 Riverside' AS address_1, 'FH10 0AN' AS zip, 'harmless' AS city"
     tables["location"] = f"SELECT * REPLACE ({living}) FROM ({tables['location']}) LIMIT 1"
+    # What the whole CDM says of itself is told as it is.
+    said = "'v5.4' AS cdm_version, 'x' AS vocabulary_version, 'x' AS cdm_etl_reference"
+    days = "DATE '2020-01-01' AS source_release_date, DATE '2020-01-01' AS cdm_release_date"
+    tables["cdm_source"] = f"SELECT * REPLACE ({said}, {days}) FROM ({tables['cdm_source']})"
     return tables
 
 
 @pytest.mark.parametrize(("form", "is_5_3"), [("csv", True), ("duckdb", False)])
 def test_nothing_planted_in_a_partners_cdm_lands_nor_its_own_number_of_a_person(
-    tmp_path: Path, form: str, is_5_3: bool
+    hub: Hub, tmp_path: Path, form: str, is_5_3: bool
 ) -> None:
     folder = tmp_path / "cdm"
     folder.mkdir()
@@ -128,7 +183,6 @@ def test_nothing_planted_in_a_partners_cdm_lands_nor_its_own_number_of_a_person(
                 connection.execute(f"CREATE TABLE {name} AS {query}")
             else:
                 connection.execute(f"COPY ({query}) TO '{folder}/{name}.{form}' (FORMAT {form})")
-    hub = Hub(tmp_path)
     head = HEAD.format(kind="cdm", format="omop") + f"coded = {list(_CODED_IN_CDM)}\n"
     reads = {table: ReadTexts(plain=columns, free=frozenset()) for table, columns in CDM_READ.items()}
     source = replace(hub.source(head, "partner"), reads=reads)

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.process_key import UNDER_KEY, add_process_key
 from fairhaven.engine.sql import literal, literals, plain
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.files import scratch
@@ -82,6 +83,7 @@ def open_duckdb(
         if extension is not None:
             # What does it needs OpenSSL, which the extension brings; its network stays shut.
             connection.execute(f"LOAD {literal(extension)}; SET temp_file_encryption = true")
+            add_process_key(connection)
         if time_zone:
             connection.execute(f"SET TimeZone = {literal(time_zone)}")
         _lock(connection, [path.resolve() for path in reaches])
@@ -135,12 +137,19 @@ def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 
 def write_parquet(
-    connection: duckdb.DuckDBPyConnection, query: str, target: Path, *, is_in_memory: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    target: Path,
+    *,
+    is_in_memory: bool = False,
+    is_under_key: bool = False,
 ) -> int:
     """Write a query's rows to a Parquet file, and give their number.
 
     Args:
         is_in_memory: *target* is a file in memory (`kernel.memory_files`): it is written where it is, and nothing put in its place.
+        is_under_key: the file can be read by this process alone (`process_key`); it is not for keeping.
     """
     place = ", USE_TMP_FILE false" if is_in_memory else ""
-    return count_of(connection, f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd{place})")
+    form = f"COMPRESSION snappy, {UNDER_KEY}" if is_under_key else "COMPRESSION zstd"
+    return count_of(connection, f"COPY ({query}) TO {literal(target)} (FORMAT parquet, {form}{place})")

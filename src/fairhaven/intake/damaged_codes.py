@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
-from fairhaven.engine.sql import file, identifier, literal
+from fairhaven.engine.process_key import rows_of
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import Format, Source, TableDeclaration
 from fairhaven.omop.spreadsheet_codes import SHORT_NDC, SUSPICIOUS, CodeDamage, damage_of
 
@@ -64,7 +65,7 @@ def damaged_codes(
         connection: has ``patients (patient, patient_ref)``, in which each patient's number is.
         columns: names of those that landed.
     """
-    rows = f"read_parquet({file(landed)}) AS r"
+    rows = f"{rows_of(landed)} AS r"
     found = defaultdict[str, Counter[str]](Counter)
     if declaration.name in source.tables and declaration.patient:
         # The number did not land; whose rows they are did.

@@ -18,7 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
-from fairhaven.engine.sql import file, literal
+from fairhaven.engine.process_key import is_under_key, rows_of
+from fairhaven.engine.sql import literal
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
@@ -271,8 +272,8 @@ def _copy_without(
     gone = sorted((name, line) for name, numbers in lines_gone.items() for line in numbers)
     names, numbers = [name for name, _ in gone], [line for _, line in gone]
     connection.register("gone", pa.table({"t": pa.array(names, pa.string()), "n": pa.array(numbers, pa.int64())}))
-    kept = f"SELECT * FROM read_parquet({file(source)}) WHERE ({table}, row_line) NOT IN (SELECT (t, n) FROM gone)"
-    write_parquet(connection, kept, target)
+    kept = f"SELECT * FROM {rows_of(source)} WHERE ({table}, row_line) NOT IN (SELECT (t, n) FROM gone)"
+    write_parquet(connection, kept, target, is_under_key=is_under_key(source))
     connection.unregister("gone")
 
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.identifiers.known_identifiers import PURPOSE
+from fairhaven.identifiers.known_identifiers import PURPOSE, KnownIdentifiers
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_counts import counted_together, faults_of, undecided_keys
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
@@ -49,6 +49,7 @@ from fairhaven.kernel.files import canonical_json, clear_scratch, scratch, sha25
 from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault, name_fault
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.keyring import DerivationKey
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.memory_files import memory_writer
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -157,6 +158,7 @@ def receive(
     clear_scratch(receiver.store / "scratch")
     number, first = records.next_numbers(known)
     with scratch(receiver.store / "scratch") as work:
+        landing_in = replace(receiver, records=records.receiving(first, work / "landing"))
         arrived = _arrived(files, source, work)
         if source.format is Format.OPT_OUT:
             check_faults([fault for file in arrived for fault in dated_ahead(file.name, received_on=received_on)])
@@ -179,7 +181,7 @@ def receive(
                     with file.found.held() as path:
                         delivered = DeliveredFile(path=path, name=file.name, limits=receiver.limits)
                         extract, landed = _take(
-                            receiver, source, delivered, digest, sealed_as, extract_number, number, vault, work
+                            landing_in, source, delivered, digest, sealed_as, extract_number, number, vault, work
                         )
                     extracts.append(extract)
                     undecided += undecided_keys(extract.number, landed.undecided)
@@ -191,8 +193,11 @@ def receive(
             if not faults:
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
-            landed_extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
-            extracts = _withhold(receiver, source, landed_extracts, pa.concat_tables(local_numbers), vault, work)
+            landed_extracts = leave_out(landing_in, source, extracts, erased_names, check_earlier=check_earlier)
+            places = {landing_in.records.folder(each.number): records.folder(each.number) for each in landed_extracts}
+            extracts = _withhold(
+                receiver, source, landed_extracts, places, pa.concat_tables(local_numbers), vault, work
+            )
             # Where an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
             told, undecided_between = counted_together(records, source, landed_extracts, work)
         except BaseException:
@@ -237,7 +242,7 @@ def recover(records: DeliveryRecords, vault: IdentityVault, known: Mapping[str, 
 def land_file(
     receiver: DeliveryReceiver, source: Source, arrived: DeliveredFile, *, extract: int, folder: Path, work: Path
 ) -> landing.LandingResult:
-    """Read one file and land it in *folder*, without the patients who were erased from this hub.
+    """Read one file and land it in *folder*, under the key of the process, without the patients who were erased from this hub.
 
     Raises:
         Invalid: the file as a whole cannot be landed.
@@ -325,7 +330,6 @@ def _take(
         cdm=landed.cdm,
     )
     records.write_extract(folder, extract)
-    make_durable(folder)
     if source.format is not Format.OPT_OUT:
         vault.add(number, landed.identities)
     return extract, landed
@@ -335,18 +339,26 @@ def _withhold(
     receiver: DeliveryReceiver,
     source: Source,
     extracts: Sequence[Extract],
+    places: Mapping[Path, Path],
     local_numbers: pa.Table,
     vault: IdentityVault,
     work: Path,
 ) -> list[Extract]:
-    """The extracts when identifiers are withheld in what has just landed, all of the delivery: one file tells what another's texts hold."""
-    if source.format is Format.OPT_OUT:
-        return list(extracts)
+    """Write what has just landed as it is kept, without identifiers, when all of the delivery is: one file tells what another's texts hold.
+
+    Args:
+        places: folder of an extract as landing wrote it -> where it is kept.
+
+    Returns:
+        the extracts as they are then.
+    """
     texts, records = receiver.texts(source), receiver.records
-    paths = [records.table(extract.number, table) for extract in extracts for table in extract.tables]
-    with scratch(work) as room:
+    known = KnownIdentifiers.none()
+    # Of a list only the numbers of its lines land.
+    if source.format is not Format.OPT_OUT:
         known = vault.known_identifiers(key=texts.key, source=source.name)
-        withheld = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
+    with scratch(work) as room:
+        withheld = keep_landed(texts, places, known=known, local_numbers=local_numbers, work=room)
     found = list[Extract]()
     for extract in extracts:
         tables = dict[str, TableCount]()
@@ -357,6 +369,32 @@ def _withhold(
         records.write_extract(records.folder(extract.number), found[-1])
         make_durable(records.folder(extract.number))
     return found
+
+
+def keep_landed(
+    texts: LandedTexts,
+    places: Mapping[Path, Path],
+    *,
+    known: KnownIdentifiers,
+    local_numbers: pa.Table,
+    work: Path,
+    own: pa.Table | None = None,
+) -> dict[Path, dict[str, int]]:
+    """Put landed folders where they are kept, searched for identifiers: see `LandedTexts.screen`.
+
+    Args:
+        places: folder as landing wrote it -> where it is kept.
+    """
+    tables = dict[Path, Path]()
+    for folder, kept in places.items():
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in listed(folder, "*.parquet"):
+            if path.stem == landing.REJECTS:
+                # What is in quarantine lands without any value of its rows.
+                shutil.move(path, kept / path.name)
+            else:
+                tables[path] = kept / path.name
+    return texts.screen(tables, known=known, local_numbers=local_numbers, work=work, own=own)
 
 
 def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:

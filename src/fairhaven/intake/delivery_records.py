@@ -46,12 +46,24 @@ class DeliveryRecords:
     def __init__(self, store: Path) -> None:
         self._store = store
         self._until: int | None = None
+        self._under_way: tuple[int, Path] | None = None
         self._read: dict[Path, tuple[tuple[int, ...], Any]] = {}
 
     def until(self, delivery: int) -> "DeliveryRecords":
         """The same as far as one delivery, whatever is received from now on."""
         seen = copy(self)
         seen._until = delivery
+        return seen
+
+    def receiving(self, first: int, folder: Path) -> "DeliveryRecords":
+        """The same while extracts are received, which are elsewhere until they have been searched for identifiers.
+
+        Args:
+            first: number of the first of them.
+            folder: in scratch.
+        """
+        seen = copy(self)
+        seen._under_way = first, folder
         return seen
 
     def deliveries(self) -> list[Delivery]:
@@ -106,7 +118,8 @@ class DeliveryRecords:
 
     def folder(self, extract: int) -> Path:
         """Where an extract's landed tables are."""
-        return self._store / "landing" / f"{extract:06d}"
+        first, elsewhere = self._under_way or (extract + 1, self._store)
+        return (self._store / "landing" if extract < first else elsewhere) / f"{extract:06d}"
 
     def table(self, extract: int, table: str) -> Path:
         """The Parquet file of one landed table."""

@@ -1,13 +1,15 @@
-"""What is landed is gone through once more before it counts: no value holds an identifier of somebody whom the hub knows.
+"""What is landed is gone through once more before it is kept: no value holds an identifier of somebody whom the hub knows.
 
 A declaration says which columns are identities. What a source writes elsewhere is known by its value: a text that holds a known NHS
 number, a name, a postcode, an address (`identifiers.texts_with_identifiers`) or the row's own patient's birth date lands as `MARK`
 with a keyed digest, so that equal texts are equal still and references hold. A whole number in a column of numbers that is one of these
 does not land, and where the column is a key another number lands in its place, which is the same each time. A day or moment that is the
 patient's birth is cut to the hub's precision, whatever the column is called.
+
+Until then a table is under the key of the process (`engine.process_key`); it is written plainly once, as it is kept.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
-from fairhaven.engine.sql import file, identifier, literal, literals
+from fairhaven.engine.process_key import rows_of
+from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, births_sql, known_identifiers
 from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
@@ -90,58 +93,75 @@ class LandedTexts:
 
     def screen(
         self,
-        paths: Sequence[Path],
+        places: Mapping[Path, Path],
         *,
         known: KnownIdentifiers,
         local_numbers: pa.Table,
         work: Path,
         own: pa.Table | None = None,
     ) -> dict[Path, dict[str, int]]:
-        """Withhold what must not land, in place.
+        """Withhold what must not land, and write what may.
 
         Args:
-            paths: landed tables of the source.
+            places: table of the source as landing wrote it -> where it is kept; the first goes when the other is written.
             known: the identifiers of everybody whom the hub knows.
             local_numbers: ``patient_ref, number``: the source's numbers of the patients in these files.
             own: identity records of these files that may not be among them yet.
             work: private folder for spill.
 
         Returns:
-            file -> column -> rows of which it was withheld, for the files that were written anew.
+            file that is kept -> column -> rows of which it was withheld, where there are any.
         """
-        if not known and not local_numbers.num_rows and (own is None or not own.num_rows):
-            return {}
-        folders = {path.parent for path in paths}
+        folders = {path.parent for each in places.items() for path in each}
         with open_duckdb(spill=work, reaches=[*folders, work], memory_limit="1GB", keeps_order=True) as connection:
-            if own is not None:
+            if own is not None and own.num_rows:
                 connection.register("own", own)
                 known = KnownIdentifiers.together([known, known_identifiers(connection, "own", key=self.key)])
-            known = known.believed_in(self.source)
-            connection.register("known_births", known.births)
-            connection.register("known_persons", known.persons)
-            births = births_sql("known_births", "known_persons")
-            connection.execute(
-                f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
-            )
-            tables = [
-                _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
-                for path in paths
-            ]
-            _find_owners(connection, tables, self.order)
-            _gather(connection, tables)
-            find_texts(connection, "texts", known, key=self.key)
-            connection.register("local_numbers", local_numbers)
-            connection.register("known_numbers", known.numbers)
-            connection.register("own_names", known.names)
-            find_birth_dates(connection)
-            find_local_numbers(connection)
-            find_own_names(connection)
-            _of_patients(connection, tables)
-            find_texts_of_own(connection)
-            find_numbers(connection)
-            return {table.path: withheld for table in tables if (withheld := self._screened(connection, table))}
+            withheld = dict[Path, dict[str, int]]()
+            if known or local_numbers.num_rows:
+                for table in self._searched(connection, places, known.believed_in(self.source), local_numbers):
+                    if rows := self._screened(connection, table, places[table.path]):
+                        withheld[places[table.path]] = rows
+            for path, place in places.items():
+                if place not in withheld:
+                    write_parquet(connection, f"FROM {rows_of(path)}", place)
+                path.unlink()
+            return withheld
 
-    def _screened(self, connection: duckdb.DuckDBPyConnection, table: "_Landed") -> dict[str, int]:
+    def _searched(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        paths: Iterable[Path],
+        known: KnownIdentifiers,
+        local_numbers: pa.Table,
+    ) -> "list[_Landed]":
+        """The tables, when the connection has found what tells who somebody is in any of them."""
+        connection.register("known_births", known.births)
+        connection.register("known_persons", known.persons)
+        births = births_sql("known_births", "known_persons")
+        connection.execute(
+            f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
+        )
+        tables = [
+            _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
+            for path in paths
+        ]
+        _find_owners(connection, tables, self.order)
+        _gather(connection, tables)
+        find_texts(connection, "texts", known, key=self.key)
+        connection.register("local_numbers", local_numbers)
+        connection.register("known_numbers", known.numbers)
+        connection.register("own_names", known.names)
+        find_birth_dates(connection)
+        find_local_numbers(connection)
+        find_own_names(connection)
+        _of_patients(connection, tables)
+        find_texts_of_own(connection)
+        find_numbers(connection)
+        return tables
+
+    def _screened(self, connection: duckdb.DuckDBPyConnection, table: "_Landed", place: Path) -> dict[str, int]:
+        """Write a table of which something is withheld; of how many rows by column, none where nothing is."""
         told = _told(connection, table, moments=self.birth_date != "day")
         changed = {column: self._is_told(table, column) for column in told}
         if not changed:
@@ -157,9 +177,7 @@ class LandedTexts:
             # The file says only what the rows themselves say, in the order in which they were.
             replaced += ", NULL::VARCHAR AS patient_ref"
             order = " ORDER BY row_line"
-        target = table.path.with_suffix(".screened")
-        write_parquet(connection, f"SELECT * REPLACE ({replaced}) FROM {table.relation}{order}", target)
-        target.replace(table.path)
+        write_parquet(connection, f"SELECT * REPLACE ({replaced}) FROM {table.relation}{order}", place)
         return dict(zip(changed, found, strict=True))
 
     def _is_told(self, table: "_Landed", column: str) -> str:
@@ -218,12 +236,12 @@ class _Landed:
         keys: Collection[str],
         words: Mapping[str, frozenset[str]],
     ) -> "_Landed":
-        described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
+        described = connection.execute(f"DESCRIBE FROM {rows_of(path)}").fetchall()
         digests = {row[0]: row[1] for row in described if is_link_column(row[0])}
         columns = {row[0]: row[1] for row in described if row[0] not in but and row[0] not in digests}
         numbers = {name: whole for name, kind in columns.items() if name not in _OURS and (whole := _whole(name, kind))}
         largest = ", ".join(f"coalesce(max({whole}), 0)" for whole in numbers.values()) or "count(*)"
-        [found] = connection.execute(f"SELECT {largest} FROM read_parquet({file(path)})").fetchall()
+        [found] = connection.execute(f"SELECT {largest} FROM {rows_of(path)}").fetchall()
         sizes = dict(zip(numbers, found, strict=False))
         return cls(
             path=path,
@@ -243,7 +261,7 @@ class _Landed:
     @property
     def relation(self) -> str:
         """The rows, each with its patient, also where it says it through rows of other tables only."""
-        rows = f"read_parquet({file(self.path)})"
+        rows = rows_of(self.path)
         if not self.is_linked:
             return rows
         return (

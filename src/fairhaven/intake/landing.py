@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import count_of, write_parquet
 from fairhaven.engine.keyed_digest import define_pseudonym
-from fairhaven.engine.sql import file, identifier, literal, literals
+from fairhaven.engine.process_key import rows_of
+from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
 from fairhaven.intake import repeated_keys
 from fairhaven.intake.damaged_codes import damaged_codes
@@ -252,11 +253,11 @@ class _Landing:
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
         )
-        rows = write_parquet(self.connection, query, target)
+        rows = write_parquet(self.connection, query, target, is_under_key=True)
         quarantined = count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}")
         others = [self._unread(staged) if quarantined else ""]
         if staged.part_of in self.rivalled:
-            others += [rivals_in(file(self.folder / f"{staged.part_of}.parquet")), self.rivalled[staged.part_of]]
+            others += [rivals_in(rows_of(self.folder / f"{staged.part_of}.parquet")), self.rivalled[staged.part_of]]
         gave_way = repeated_keys.in_file(self.connection, staged, target, others=[each for each in others if each])
         if others[0] or not gave_way.has_unique_keys:
             self.rivalled[declaration.name] = others[0]
@@ -340,7 +341,7 @@ class _Landing:
         if not free:
             return {}
         counts = ", ".join(f"count(*) FILTER ({identifier(name)} = {literal(FREE_TEXT)})" for name in free)
-        [found] = self.connection.execute(f"SELECT {counts} FROM read_parquet({file(landed)})").fetchall()
+        [found] = self.connection.execute(f"SELECT {counts} FROM {rows_of(landed)}").fetchall()
         return {name: rows for name, rows in zip(free, found, strict=True) if rows}
 
     def _erased(self, staged: StagedTable) -> list[int]:

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fairhaven.engine.sql import file
+from fairhaven.engine.process_key import rows_of
 from fairhaven.intake import file_detection
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.fhir_reader import views_of
@@ -195,7 +195,7 @@ class ResourceSearch:
                         gone_lines = found[extract.number].landed.get(table, {}) if extract.number in found else {}
                         # A patient's own number does not land.
                         column = "id" if "id" in extract.columns[table] else "ref"
-                        landed = f"read_parquet({self._table(extract, table)})"
+                        landed = self._table(extract, table)
                         rows = self.connection.execute(
                             f"SELECT DISTINCT meant.id, row_line FROM {landed} AS r JOIN meant "
                             f"ON meant.{column} = r.{'id' if column == 'id' else 'patient_ref'} WHERE patient_ref IS NOT NULL"
@@ -221,12 +221,12 @@ class ResourceSearch:
         for table in extract.tables:
             if table in _KINDS and (_KINDS[table] in _SHARED) == (shared is not None):
                 for line, rows in self.connection.execute(
-                    f"SELECT row_line, count(*) FROM read_parquet({self._table(extract, table)}) {among}"
+                    f"SELECT row_line, count(*) FROM {self._table(extract, table)} {among}"
                     "WHERE patient_ref IS NULL GROUP BY row_line"
                 ).fetchall():
                     landed[line][table] = rows
         for table, line in self.connection.execute(
-            f"SELECT DISTINCT table_name, row_line FROM read_parquet({self._table(extract, REJECTS)}) {among}"
+            f"SELECT DISTINCT table_name, row_line FROM {self._table(extract, REJECTS)} {among}"
             "WHERE patient_ref IS NULL"
         ).fetchall():
             quarantined[line].add(table)
@@ -245,7 +245,7 @@ class ResourceSearch:
         )
 
     def _table(self, extract: Extract, table: str) -> str:
-        return file(self.records.table(extract.number, table))
+        return rows_of(self.records.table(extract.number, table))
 
 
 def _may_say(texts: pa.ChunkedArray) -> pa.ChunkedArray:

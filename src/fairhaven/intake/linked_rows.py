@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of
-from fairhaven.engine.sql import file, literal, parquet
+from fairhaven.engine.process_key import is_under_key, rows_of
+from fairhaven.engine.sql import literal
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
@@ -129,7 +130,7 @@ def _not_kept(
             having = [records.table(extract.number, keeper) for extract in extracts if keeper in extract.tables]
             if having:
                 keeping.append(
-                    f"SELECT tombstone_of(UNNEST({texts_of_links([link], table)})) FROM {parquet(*having)} "
+                    f"SELECT tombstone_of(UNNEST({texts_of_links([link], table)})) FROM {rows_of(*having)} "
                     f"WHERE (row_extract, row_line) NOT IN (SELECT (x, n) FROM gone WHERE t = {literal(keeper)})"
                 )
     return (
@@ -217,18 +218,21 @@ def _rows_of(
     parts = []
     columns = link_columns(source, table)
     paths = [records.table(extract.number, table) for extract in having]
-    digested = [path for path in paths if columns and columns.are_in(pq.read_schema(path).names)]
+    # What is under the key has just landed, with all that it has today.
+    digested = [
+        path for path in paths if columns and (is_under_key(path) or columns.are_in(pq.read_schema(path).names))
+    ]
     if digested:
         belonging = BELONGING if columns.is_list else f"[{BELONGING if columns.belonging else ''}]::VARCHAR[]"
         parts.append(
             "SELECT row_extract AS x, row_line AS n, false AS is_quarantined, patient_ref, "
             f"[{', '.join(columns.named.values())}]::VARCHAR[] AS named, "
-            f"{belonging} AS belonging FROM {parquet(*digested)}"
+            f"{belonging} AS belonging FROM {rows_of(*digested)}"
         )
     if older := [path for path in paths if path not in digested]:
-        parts.append(_of_values(connection, source, table, parquet(*older)))
+        parts.append(_of_values(connection, source, table, rows_of(*older)))
     for extract in having:
-        rejects = f"read_parquet({file(records.table(extract.number, REJECTS))})"
+        rejects = rows_of(records.table(extract.number, REJECTS))
         described = {row[0] for row in connection.execute(f"DESCRIBE FROM {rejects}").fetchall()}
         if "named" in described:
             parts.append(

@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fairhaven.engine.sql import file, literal
+from fairhaven.engine.process_key import rows_of
+from fairhaven.engine.sql import literal
 from fairhaven.intake import file_detection
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.ndjson_lines import resources_at
@@ -86,7 +87,7 @@ class PatientNames:
     def quarantined(self, extract: Extract) -> frozenset[int]:
         """Lines of ``Patient`` resources that are in quarantine."""
         found = self.connection.execute(
-            f"SELECT DISTINCT row_line FROM read_parquet({file(self.records.table(extract.number, REJECTS))}) "
+            f"SELECT DISTINCT row_line FROM {rows_of(self.records.table(extract.number, REJECTS))} "
             f"WHERE table_name = {literal(_PATIENT)}"
         )
         return frozenset(line for (line,) in found.fetchall())
@@ -107,7 +108,7 @@ class PatientNames:
             refs: of whom; None for all.
         """
         for extract in self._with_patients():
-            rows = f"SELECT row_line FROM read_parquet({self._patients(extract)})"
+            rows = f"SELECT row_line FROM {self._patients(extract)}"
             if refs is not None:
                 rows += f" SEMI JOIN {self._given(refs)} USING (patient_ref)"
             if lines := [line for (line,) in self.connection.execute(rows).fetchall()]:
@@ -136,7 +137,7 @@ class PatientNames:
         name_of = {self.tombstones.patient_ref(name): name for name in names}
         found = set[str]()
         for extract in self._with_patients() if names else ():
-            rows = f"SELECT DISTINCT patient_ref FROM read_parquet({self._patients(extract)}) SEMI JOIN {self._given(name_of)} USING (patient_ref)"
+            rows = f"SELECT DISTINCT patient_ref FROM {self._patients(extract)} SEMI JOIN {self._given(name_of)} USING (patient_ref)"
             found |= {name_of[ref] for (ref,) in self.connection.execute(rows).fetchall()}
         return frozenset(found)
 
@@ -148,4 +149,4 @@ class PatientNames:
         return (each for each in self.extracts if _PATIENT in each.tables)
 
     def _patients(self, extract: Extract) -> str:
-        return file(self.records.table(extract.number, _PATIENT))
+        return rows_of(self.records.table(extract.number, _PATIENT))

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.engine.sql import file
+from fairhaven.engine.process_key import rows_of
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.linked_rows import FoundRows
@@ -18,7 +18,7 @@ from fairhaven.intake.model import Extract
 
 _TOGETHER = 500
 """Files that one query reads."""
-_FILE = "'row_file'"
+_FILE = "row_file"
 _THEIRS = "patient_ref IN (FROM given_refs)"
 
 
@@ -80,9 +80,8 @@ def _files(
         paths: dict[Path, int] = {
             records.table(extract.number, table): extract.number for extract in extracts[begin : begin + _TOGETHER]
         }
-        listed = ", ".join(map(file, paths))
         numbers = {str(path): number for path, number in paths.items()}
-        yield numbers, f"read_parquet([{listed}], union_by_name => true, filename => {_FILE})"
+        yield numbers, rows_of(*paths, name_in=_FILE)
 
 
 def _has_tombstone(rows: str) -> str:

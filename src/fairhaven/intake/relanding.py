@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers
-from fairhaven.intake.delivery_receipt import DeliveryReceiver, ErasedRowsOut, land_file, with_withheld
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, ErasedRowsOut, keep_landed, land_file, with_withheld
 from fairhaven.intake.delivery_records import rewriting
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
@@ -91,11 +91,16 @@ def _land(
     """Land one extract again; what its erased rows are called by."""
     with rewriting(receiver.records.folder(extract.number)) as making:
         with receiver.opened(extract) as (arrived, work):
-            landed = land_file(receiver, source, arrived, extract=extract.number, folder=making, work=work)
-            paths = [making / f"{table}.parquet" for table in landed.tables]
+            folder = work / "landing"
+            landed = land_file(receiver, source, arrived, extract=extract.number, folder=folder, work=work)
             with scratch(work) as room:
-                withheld = receiver.texts(source).screen(
-                    paths, known=known, local_numbers=landed.local_numbers, own=landed.identities, work=room
+                withheld = keep_landed(
+                    receiver.texts(source),
+                    {folder: making},
+                    known=known,
+                    local_numbers=landed.local_numbers,
+                    own=landed.identities,
+                    work=room,
                 )
         tables = {
             name: with_withheld(count, withheld.get(making / f"{name}.parquet", {}))

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.process_key import rows_of
 from fairhaven.engine.sql import file, identifier
 from fairhaven.intake.model import TableCount
 from fairhaven.intake.reader import StagedTable
@@ -77,7 +78,7 @@ def in_file(
         staged: what it was landed from: names and what else does not land tell rows apart, too.
         others: queries of rows that are not of the table, or in quarantine, and that its rows may give way to (`rivals_in`, `unread_in`).
     """
-    rows = f"read_parquet({file(landed)})"
+    rows = rows_of(landed)
     key = WHOLE if staged.part_of else "row_key"
     updated = UPDATED if staged.updated else "NULL::BIGINT"
     version = VERSION if staged.version else "NULL::BIGINT"

@@ -9,7 +9,6 @@ brought to the form of R4 first; what is of another version than the file goes t
 
 import json
 import re
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.process_key import UNDER_KEY, under_key
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.bundle_entries import DELETED
 from fairhaven.intake.fhir.duckdb_macros import create_macros
@@ -74,7 +74,6 @@ _DECLARED = {
     "DATE": "date",
 }
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
-_KEY = "fhir_parts"
 _KEYS = "keys of references"
 _VERSION_SHAPE = {
     "meta": {
@@ -93,7 +92,6 @@ _VERSIONS = {
     "OR coalesce(list_contains(list_transform(r.meta.extension, lambda one: one.valueString), 'soft-deleted'), false)",
 }
 """What a row says of its version, as SQL over the parsed part of the resource."""
-_SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
 _NO_LINES = "SELECT NULL::BIGINT AS row_line, '' AS text, '' AS shaped, '' AS strange WHERE false"
 
 NO_TYPE = "resource"
@@ -314,8 +312,6 @@ class _Staging:
         self._has_typeless = False
         scratch.mkdir(exist_ok=True)
         connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR, versions INTEGER)")
-        # The parts are on the disk, under a key that ends with this process.
-        connection.execute(f"PRAGMA add_parquet_key('{_KEY}', '{secrets.token_hex(16)}')")
 
     def add(self, rows: pa.Table) -> None:
         """Stage lines (``row_line``, ``text``)."""
@@ -437,14 +433,14 @@ class _Staging:
         self._write(view, lines)
 
     def _write(self, view: ResourceView, lines: str) -> None:
-        """Write what a view makes of lines to an encrypted Parquet part, which is read two or three times."""
+        """Write what a view makes of lines to a Parquet part under the key of the process, which is read two or three times."""
         table = self._tables.setdefault(view.table, CompiledView(view))
         folder = self._scratch / view.table
         folder.mkdir(exist_ok=True)
         self._parts += 1
         target = literal(str(folder / f"{self._parts:06d}.parquet"))
         self._connection.execute(
-            f"COPY ({table.select(f'({lines})', self._version)}) TO {target} (FORMAT parquet, {_SEALED})"
+            f"COPY ({table.select(f'({lines})', self._version)}) TO {target} (FORMAT parquet, {UNDER_KEY})"
         )
 
     def _unbundle(self, line: int, text: str) -> None:
@@ -497,8 +493,7 @@ class _Staging:
         )
 
     def _parts_of(self, table: CompiledView) -> str:
-        files = literal(str(self._scratch / table.view.table / "*.parquet"))
-        return f"read_parquet({files}, {_SEALED.replace(' ', ' = ', 1)})"
+        return under_key(str(self._scratch / table.view.table / "*.parquet"))
 
 
 def strange_elements(resource: str, version: FhirVersion) -> list[str]:
