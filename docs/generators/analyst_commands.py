@@ -47,6 +47,8 @@ COMMANDS: Sequence[AccountCommand] = (
     _tried("linkage trial", "PERSONS --truth person", Leave.EVERYBODY, _OWN),
     _tried("cohort explain", "COHORT", Leave.EVERYBODY, _OWN),
     _tried("check", "DIR", Leave.READERS, _TEXT),
+    _tried("terms show", "DIR", Leave.READERS, _TEXT),
+    _tried("terms diff", "DIR --earlier DIR", Leave.READERS, _TEXT),
     _tried("release list", "DIR", Leave.READERS, "reads the ledger and the manifests"),
     _tried("release show", "DIR", Leave.READERS, "reads the ledger and a manifest"),
     _tried("release diff", "DIR", Leave.READERS, _RELEASE),

@@ -16,6 +16,7 @@ from docs.generators import (
     json_results,
     licences,
     page_components,
+    terms,
     way_of_the_data,
 )
 
@@ -41,6 +42,7 @@ DOCUMENTS = (
     Document(place="reference/json.md", text=json_results.page),
     Document(place="reference/licences.md", text=licences.page),
     Document(place="reference/files.md", text=hub_files.page),
+    Document(place="reference/terms.md", text=terms.page),
     Document(place="reference/fhir-mapping.md", text=fhir_mapping.page),
     Document(place="reference/cohort-language.md", text=cohort_language.page),
     Document(place="reference/components.html", text=page_components.page),

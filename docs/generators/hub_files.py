@@ -6,7 +6,11 @@ from fairhaven.journeys.hub_places import STORE
 
 _FILES = (
     ("hub.toml", "hub.toml", "What the hub is, and its rules."),
-    ("controllers/NAME.toml", "controller.toml", "One file for each data controller."),
+    (
+        "controllers/NAME.toml",
+        "controller.toml",
+        "One file for each data controller. [Terms](terms.md) has every field, and the files `tiers.toml` and `classes/NAME.toml` beside it.",
+    ),
     (
         "sources/NAME.toml",
         "source.toml.example",

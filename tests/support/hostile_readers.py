@@ -21,11 +21,14 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from fairhaven.access.terms.terms_english import lines_of
+from fairhaven.access.terms.terms_files import read_proposed_terms
 from fairhaven.cohort import read_definition
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.harmonise import local_maps, read_code_map
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.hub.hub_files import read_text
+from fairhaven.hub.hub_terms import terms_faults
 from fairhaven.intake.delivery_records import Tombstones
 from fairhaven.intake.landing import LandingKeys, tombstone
 from fairhaven.kernel.errors import check_faults
@@ -457,6 +460,12 @@ def _in_hub(name: str) -> Callable[[Path], Read]:
         def read_one(content: bytes) -> None:
             (hub / name).write_bytes(content)
             text = read_text(hub)
+            if name.startswith("controllers"):
+                terms = read_proposed_terms(hub)
+                for controller in terms.controllers.values():
+                    assert [*lines_of(controller)]
+                assert terms_faults(terms, text)  # of the other sources that the region's controllers name
+                check_faults(terms.faults)
             local_maps(text.code_maps, on=dt.date(2026, 1, 1))
 
         return read_one
@@ -784,7 +793,8 @@ READERS: Mapping[str, Reader] = {
         inputs=lambda _: _toml(b'name = "Ours"\norganisation = "Riverside"'), opened=_in_hub("projects/ours.toml")
     ),
     "controller": Reader(
-        inputs=lambda _: _toml(*_texts(_REGION / "controllers")), opened=_in_hub("controllers/riverside.toml")
+        inputs=lambda _: _toml(*_texts(_REGION / "controllers"), *_texts(_NEW / "controller.toml")),
+        opened=_in_hub("controllers/riverside.toml"),
     ),
     "pairs": Reader(
         inputs=lambda _: mutated([_PAIRS, parquet({"given_name": ["a"], "truth": ["1"]})]),

@@ -17,6 +17,7 @@ from fairhaven.cli import (
     quality_commands,
     release_commands,
     store_commands,
+    terms_commands,
 )
 from fairhaven.cli.command import as_command
 from fairhaven.cli.refusals import refuse
@@ -45,6 +46,7 @@ cohort = typer.Typer(
 keys = typer.Typer(
     help="Check and rotate the keys by which a hub seals, signs and makes pseudonyms.", no_args_is_help=True
 )
+terms = typer.Typer(help="Read what data controllers want.", no_args_is_help=True)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
 for group, name, act in (
@@ -71,6 +73,8 @@ for group, name, act in (
     (cohort, "generate", cohort_commands.generate),
     (cohort, "budget", cohort_commands.budget),
     (cohort, "questions", cohort_commands.questions),
+    (terms, "show", terms_commands.show_terms),
+    (terms, "diff", terms_commands.diff_terms),
     (project, "open", project_commands.open_project),
     (app, "answer", network_commands.answer),
     (network, "serve", network_commands.serve),
@@ -87,6 +91,7 @@ for name, group in (
     ("release", release),
     ("linkage", linkage),
     ("cohort", cohort),
+    ("terms", terms),
     ("project", project),
     ("network", network),
     ("store", store),

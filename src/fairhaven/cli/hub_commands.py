@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import hub_text
-from fairhaven.cli.arguments import Hub, actor, opened, output
+from fairhaven.cli.arguments import Hub, actor, opened, output, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -53,30 +53,38 @@ def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
 
 def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     """Find every fault of a hub's files at once, each with its file and line; close what of its store is open to others."""
+    from fairhaven.access.terms.terms_files import read_proposed_terms
     from fairhaven.cli import hub_results as results
     from fairhaven.cli.screen import note
     from fairhaven.hub import open_hub, read_text
+    from fairhaven.hub.hub_terms import terms_faults, terms_warnings
     from fairhaven.journeys.persons.unlinked_tables import unlinked_table_warnings
     from fairhaven.journeys.releases.code_map_targets import code_map_warnings
     from fairhaven.journeys.releases.rule_checks import rule_faults
     from fairhaven.journeys.releases.withheld_texts import withheld_text_warnings
-    from fairhaven.kernel.errors import check_faults
+    from fairhaven.kernel.errors import Invalid, check_faults
 
-    rooms = open_hub(folder, tell=note) if (folder / "store").is_dir() else None
-    text = rooms or read_text(folder)
-    check_faults(rule_faults(text.sources, text.mappings))
+    terms = read_proposed_terms(folder)
+    try:
+        rooms = open_hub(folder, tell=note) if (folder / "store").is_dir() else None
+        text = rooms or read_text(folder)
+    except Invalid as error:
+        raise Invalid((*error.faults, *terms.faults)) from None
+    check_faults([*rule_faults(text.sources, text.mappings), *terms_faults(terms, text)])
     counts = {
         "controllers": len(text.controllers),
         "sources": len(text.sources),
         "mappings": len(text.mappings),
         "code maps": len(text.code_maps),
         "projects": len(text.projects),
+        "classes": len(terms.classes),
     }
     warnings = unlinked_table_warnings(text.sources, text.mappings) + withheld_text_warnings(
         text.sources, text.mappings
     )
     if rooms is not None:
         warnings += code_map_warnings(rooms)
+    warnings += terms_warnings(terms, text, today=today())
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]
     words += [f"Warning: {warning}" for warning in warnings]
     screen.show(results.CheckedHub(counts=counts, warnings=warnings), words)

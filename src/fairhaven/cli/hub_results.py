@@ -32,8 +32,8 @@ class CheckedHub:
     Args:
         faults: always empty.
         warnings: tables from which rows about persons are made and that do not say whose their rows are, rules whose texts a release leaves
-            out, targets of code maps that a release cannot hold.
-        counts: ``controllers``, ``sources``, ``mappings``, ``code maps`` and ``projects`` -> how many there are.
+            out, targets of code maps that a release cannot hold, terms that are overdue, in an older form or forgotten.
+        counts: ``controllers``, ``sources``, ``mappings``, ``code maps``, ``projects`` and ``classes`` -> how many there are.
     """
 
     faults: tuple[Fault, ...] = ()

@@ -1,6 +1,9 @@
-"""The reviewable text of a hub: hub.toml, controllers, sources, mappings. Every fault at once, with path and line."""
+"""The reviewable text of a hub: hub.toml, sources, mappings. Every fault at once, with path and line.
 
-from collections.abc import Callable, Mapping
+What controllers want is read by `hub.hub_terms`, where it is needed.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +24,7 @@ from fairhaven.harmonise import (
 )
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Format, ReadTexts, Source, code_columns, read_source
-from fairhaven.journeys.model import Controller, HubText, Project, Settings
+from fairhaven.journeys.model import HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.listing import listed
@@ -49,7 +52,7 @@ def read_text(folder: Path) -> HubText:
     document = Document(folder / "hub.toml", "hub.toml")
     settings = _settings(document)
     faults += document.faults
-    controllers = _read_all(folder, "controllers", _controller, faults)
+    controllers = frozenset(path.stem for path in listed(folder / "controllers", "*.toml"))
     sources = _read_all(folder, "sources", read_source, faults)
     by_stem = _read_all(folder, "mappings", read_mapping, faults)
     mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
@@ -162,19 +165,6 @@ def _rules(root: Section, key: str, read: Callable[[Path, str], _RulesT], usual:
     return usual
 
 
-def _controller(document: Document) -> Controller:
-    root = document.root
-    controller = Controller(
-        name=document.path.stem,
-        title=root.text("title"),
-        ods_code=root.text("ods_code", ""),
-        contact=root.text("contact", ""),
-        terms=root.text("terms", ""),
-    )
-    root.finish()
-    return controller
-
-
 def _project(document: Document) -> Project:
     root = document.root
     project = Project(name=root.text("name"), organisation=root.text("organisation"))
@@ -251,7 +241,7 @@ def _words_alone(words: Mapping[str, frozenset[str]]) -> ReadTexts:
 def _dangling(
     folder: Path,
     sources: Mapping[str, Source],
-    controllers: Mapping[str, Controller],
+    controllers: Collection[str],
     mappings: Mapping[str, MappingFile],
 ) -> list[Fault]:
     """Names that one file uses and no other file gives."""
@@ -261,9 +251,7 @@ def _dangling(
         lands = {table.name: table.lands() for table in source.tables.values()}
         place = Document(folder / path, path)
         if source.controller not in controllers:
-            place.fault(
-                "controller", f"there is no controllers/{source.controller}.toml that can be read; add or mend it"
-            )
+            place.fault("controller", f"there is no controllers/{source.controller}.toml; add it")
         for mapping in source.mapping:
             if mapping not in mappings:
                 place.fault("mapping", f"there is no mappings/{mapping} that can be read; add or mend it")

@@ -25,6 +25,7 @@ class FolderPlace:
 FOLDER: Sequence[FolderPlace] = (
     FolderPlace(path="*.toml"),
     FolderPlace(path="controllers"),
+    FolderPlace(path="classes"),
     FolderPlace(path="sources"),
     FolderPlace(path="mappings"),
     FolderPlace(path="vocabulary"),

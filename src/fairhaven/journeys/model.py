@@ -55,17 +55,6 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Controller:
-    """A data controller: who decides over a source's data, and on what terms it was shared."""
-
-    name: str
-    title: str
-    ods_code: str
-    contact: str
-    terms: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
     """A project on whose behalf counts may be asked for, and the organisation that its answers belong to."""
 
@@ -79,6 +68,7 @@ class HubText:
 
     Args:
         folder: the hub's folder.
+        controllers: names of those that have a file; what it says is read where terms are needed.
         sources: by name, in the order of their names.
         mappings: mapping files by the name that sources use.
         code_maps: how local codes are mapped, by the name of the file in vocabulary/.
@@ -87,7 +77,7 @@ class HubText:
 
     folder: Path
     settings: Settings
-    controllers: Mapping[str, Controller]
+    controllers: frozenset[str]
     sources: Mapping[str, Source]
     mappings: Mapping[str, MappingFile]
     code_maps: Mapping[str, Sequence[CodeMap]]

@@ -91,10 +91,15 @@ class Document:
         return Section(self, "", self.data)
 
     def line_of(self, field: str) -> int | None:
-        """Line of a dotted key or of an item of its list, or of the nearest one around it."""
+        """Line of a dotted key or of an item of its list, or of the nearest one around it.
+
+        A table that has no line of its own, for only tables in it are written, begins with the first of them.
+        """
         while field:
             if field in self._lines:
                 return self._lines[field]
+            if below := [line for key, line in self._lines.items() if key.startswith(f"{field}.")]:
+                return below[0]
             field = field.rpartition("[" if field.endswith("]") else ".")[0]
         return None
 

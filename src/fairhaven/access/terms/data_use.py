@@ -6,9 +6,9 @@ conditions of reading but duties, each with a day; RS is the one that only a per
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from fairhaven.access.terms.term_fields import Country, Distinct, Months, Name, TermNoun, Words, refuse
 from fairhaven.access.terms.term_words import DecidedBy, UsePurpose
@@ -77,7 +77,7 @@ class Disease(TermNoun):
     concept_id: Annotated[
         int, Field(ge=1, description="Identifier of the standard concept in the hub's vocabulary."), DecidedBy.MACHINE
     ]
-    name: Annotated[Words, Field(description="Its name, for people."), DecidedBy.NOBODY]
+    name: Annotated[Words, Field(description="Its name, for people."), DecidedBy.TOLD]
 
 
 class DataUse(TermNoun):
@@ -88,18 +88,18 @@ class DataUse(TermNoun):
         Field(description="What the data may be used for at all. One of DUO's permissions."),
         DecidedBy.MACHINE,
     ]
+    modifiers: Annotated[
+        tuple[DuoModifier, ...],
+        Distinct,
+        Field(description="Further conditions and duties. DUO's modifiers."),
+        DecidedBy.MACHINE,
+    ] = ()
     diseases: Annotated[
         tuple[Disease, ...],
         Distinct,
         Field(
             description="Diseases that use is limited to. For DS; each includes all diseases below it in the vocabulary."
         ),
-        DecidedBy.MACHINE,
-    ] = ()
-    modifiers: Annotated[
-        tuple[DuoModifier, ...],
-        Distinct,
-        Field(description="Further conditions and duties. DUO's modifiers."),
         DecidedBy.MACHINE,
     ] = ()
     places: Annotated[
@@ -150,18 +150,20 @@ class DataUse(TermNoun):
         dt.date | None, Field(description="Day before which no results are published. For MOR."), DecidedBy.MACHINE
     ] = None
 
-    @model_validator(mode="after")
-    def _check_what_belongs_together(self) -> Self:
-        """A modifier that limits to something says to what, and nothing is said that no term asks for."""
-        asked = {str(self.permission), *map(str, self.modifiers)}
-        for code, fields in NEEDS.items():
-            for field in fields:
-                has = getattr(self, field) not in ((), None)
-                if code in asked and not has:
-                    raise refuse(f"is missing; {code} needs it", field=field)
-                if has and code not in asked:
-                    raise refuse(f"is said, but not {code}, which it belongs to", field=field)
-        return self
+    @field_validator("*")
+    @classmethod
+    def _check_what_belongs_together(cls, value: Any, info: ValidationInfo) -> Any:
+        """A term that limits to something says to what, and nothing is said that no term asks for."""
+        codes = [code for code, fields in NEEDS.items() if info.field_name in fields]
+        if not codes or not {"permission", "modifiers"} <= info.data.keys():
+            return value
+        [code] = codes
+        is_asked = code == info.data["permission"] or code in info.data["modifiers"]
+        if is_asked and value in ((), None):
+            raise refuse(f"is missing; {code} needs it")
+        if value not in ((), None) and not is_asked:
+            raise refuse(f"belongs to {code}, which is not said")
+        return value
 
 
 NEEDS = {

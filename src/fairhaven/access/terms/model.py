@@ -5,9 +5,9 @@ What is not said is not allowed: every default is the closed one.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from fairhaven.access.terms.data_use import DataUse
 from fairhaven.access.terms.sensitivity import Sensitivity
@@ -20,8 +20,10 @@ from fairhaven.access.terms.term_fields import (
     Name,
     Pounds,
     TermNoun,
+    Text,
     Words,
     months_after,
+    not_before,
     refuse,
 )
 from fairhaven.access.terms.term_words import (
@@ -59,7 +61,7 @@ class Transfer(TermNoun):
 class Flow(TermNoun):
     """The flow of the data from the controller to the hub."""
 
-    hub_role: Annotated[HubRole, Field(description="What the hub is in this flow."), DecidedBy.NOBODY]
+    hub_role: Annotated[HubRole, Field(description="What the hub is in this flow."), DecidedBy.TOLD]
     opt_outs: Annotated[
         OptOuts, Field(description="National data opt-out. Whether it is applied, or why not."), DecidedBy.MACHINE
     ]
@@ -88,19 +90,21 @@ class Use(TermNoun):
     purposes: Annotated[
         tuple[UsePurpose, ...],
         Distinct,
-        Field(min_length=1, description="Purposes that the data may be used for."),
+        Field(description="Purposes that the data may be used for. Without any they may be used for none."),
         DecidedBy.MACHINE,
     ]
     sectors: Annotated[
         tuple[Sector, ...],
         Distinct,
-        Field(min_length=1, description="Kinds of organisation that may use them."),
+        Field(description="Kinds of organisation that may use them. Without any nobody may."),
         DecidedBy.MACHINE,
     ]
     countries: Annotated[
         tuple[Country, ...],
         Distinct,
-        Field(min_length=1, description="Countries from which they may be used. ISO 3166; GB includes GB-ENG."),
+        Field(
+            description="Countries from which they may be used. Without any they may be used from none. ISO 3166; GB includes GB-ENG."
+        ),
         DecidedBy.MACHINE,
     ]
     data_use: Annotated[
@@ -114,8 +118,8 @@ class Use(TermNoun):
 class Payment(TermNoun):
     """Something that is paid for, and what it costs."""
 
-    what: Annotated[Words, Field(description="What is paid for."), DecidedBy.NOBODY]
-    pounds: Annotated[Pounds, Field(description="Pounds sterling."), DecidedBy.NOBODY]
+    what: Annotated[Words, Field(description="What is paid for."), DecidedBy.TOLD]
+    pounds: Annotated[Pounds, Field(description="Pounds sterling."), DecidedBy.TOLD]
 
 
 class Commercial(TermNoun):
@@ -127,12 +131,12 @@ class Commercial(TermNoun):
         Field(description="What a commercial use pays. A project accepts it before it reads anything."),
         DecidedBy.MACHINE,
     ] = CommercialModel.NONE
-    prices: Annotated[tuple[Payment, ...], Field(description="List of prices. For price-list."), DecidedBy.NOBODY] = ()
-    milestones: Annotated[tuple[Payment, ...], Field(description="Milestones. For milestones."), DecidedBy.NOBODY] = ()
+    prices: Annotated[tuple[Payment, ...], Field(description="List of prices. For price-list."), DecidedBy.TOLD] = ()
+    milestones: Annotated[tuple[Payment, ...], Field(description="Milestones. For milestones."), DecidedBy.TOLD] = ()
     share_percent: Annotated[
         float | None,
         Field(gt=0, le=100, description="Share of revenue in per cent. For share-of-revenue."),
-        DecidedBy.NOBODY,
+        DecidedBy.TOLD,
     ] = None
     background_property: Annotated[
         Ownership, Field(description="Intellectual property that was there before."), DecidedBy.PERSON
@@ -141,26 +145,21 @@ class Commercial(TermNoun):
         Ownership, Field(description="Intellectual property that comes of a use."), DecidedBy.PERSON
     ] = Ownership.SHARED
 
-    @model_validator(mode="after")
-    def _check_model(self) -> Self:
+    @field_validator("prices", "milestones", "share_percent")
+    @classmethod
+    def _check_model(cls, value: Any, info: ValidationInfo) -> Any:
         """What a model of payment needs is said, and nothing that it does not."""
-        for model, field in (
-            (CommercialModel.PRICE_LIST, "prices"),
-            (CommercialModel.MILESTONES, "milestones"),
-            (CommercialModel.REVENUE_SHARE, "share_percent"),
-        ):
-            has = getattr(self, field) not in ((), None)
-            if self.model is model and not has:
-                raise refuse(f"is missing; the model {model} needs it", field=field)
-            if has and self.model is not model:
-                raise refuse(f"is said, but the model is {self.model}", field=field)
-        return self
+        needed = {"prices": CommercialModel.PRICE_LIST, "milestones": CommercialModel.MILESTONES}
+        model = needed.get(str(info.field_name), CommercialModel.REVENUE_SHARE)
+        if "model" in info.data and (info.data["model"] is model) != (value not in ((), None)):
+            raise refuse(f"is said where the model is {model}, and only there")
+        return value
 
 
 class Return(TermNoun):
     """Something that comes back of a project's results."""
 
-    to: Annotated[ComesBackTo, Field(description="To whom it comes back."), DecidedBy.NOBODY]
+    to: Annotated[ComesBackTo, Field(description="To whom it comes back."), DecidedBy.TOLD]
     what: Annotated[Words, Field(description="What comes back."), DecidedBy.PERSON]
     within_months: Annotated[
         Months,
@@ -211,7 +210,7 @@ class Users(TermNoun):
 class Section251(TermNoun):
     """Support under section 251 of the NHS Act 2006 and the Health Service (Control of Patient Information) Regulations 2002."""
 
-    reference: Annotated[Words, Field(description="Reference of the Confidentiality Advisory Group."), DecidedBy.NOBODY]
+    reference: Annotated[Words, Field(description="Reference of the Confidentiality Advisory Group."), DecidedBy.TOLD]
     letter_on: Annotated[
         dt.date,
         Field(description="Day of the final letter of support. An annual review is due each 12 months from it."),
@@ -239,39 +238,36 @@ class Section251(TermNoun):
             due = months_after(self.letter_on, 12 * years)
         return due
 
-    @model_validator(mode="after")
-    def _check_days(self) -> Self:
-        """A review follows the letter."""
-        if self.last_review_on is not None and self.last_review_on < self.letter_on:
-            raise refuse("is before the letter", field="last_review_on")
-        if self.ends is not None and self.ends < self.letter_on:
-            raise refuse("is before the letter", field="ends")
-        return self
+    @field_validator("last_review_on", "ends")
+    @classmethod
+    def _check_days(cls, day: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        """They follow the letter."""
+        return not_before("letter_on", "the letter", day, info)
 
 
 class Referenced(TermNoun):
     """A document that somebody holds: its reference, and the day from which it no longer suffices."""
 
-    reference: Annotated[Words, Field(description="Reference."), DecidedBy.NOBODY]
+    reference: Annotated[Words, Field(description="Reference."), DecidedBy.TOLD]
     review_on: Annotated[dt.date, Field(description="Day by which it is reviewed or renewed."), DecidedBy.MACHINE]
 
 
 class LegalBasis(TermNoun):
     """The law by which the data may be used."""
 
-    article_6: Annotated[Article6, Field(description="Lawful basis. UK GDPR, article 6."), DecidedBy.NOBODY]
+    article_6: Annotated[Article6, Field(description="Lawful basis. UK GDPR, article 6."), DecidedBy.TOLD]
     article_9: Annotated[
         Article9 | None,
         Field(
             description="Condition for data on health. UK GDPR, article 9; without it the data are of no special category."
         ),
-        DecidedBy.NOBODY,
+        DecidedBy.TOLD,
     ] = None
     confidentiality: Annotated[
         Confidentiality, Field(description="Duty of confidence. How the common law's duty is met."), DecidedBy.MACHINE
     ]
     statute: Annotated[
-        Words | None, Field(description="Statute that requires or permits the flow."), DecidedBy.NOBODY
+        Words | None, Field(description="Statute that requires or permits the flow."), DecidedBy.TOLD
     ] = None
     section_251: Annotated[Section251 | None, Field(description="Support under section 251.")] = None
     consent: Annotated[
@@ -286,20 +282,21 @@ class LegalBasis(TermNoun):
         bool, Field(description="A project needs an ethics committee's approval of its own."), DecidedBy.MACHINE
     ] = False
 
-    @model_validator(mode="after")
-    def _check_evidence(self) -> Self:
-        """Support and consent are named where confidence rests on them, and only there."""
-        for reason, field in ((Confidentiality.SECTION_251, "section_251"), (Confidentiality.CONSENT, "consent")):
-            if self.confidentiality is reason and getattr(self, field) is None:
-                raise refuse(f"is missing; the duty of confidence is met by {reason}", field=field)
-        return self
+    @field_validator("section_251", "consent")
+    @classmethod
+    def _check_evidence(cls, value: Any, info: ValidationInfo) -> Any:
+        """Support and consent are named where confidence rests on them."""
+        reason = Confidentiality.CONSENT if info.field_name == "consent" else Confidentiality.SECTION_251
+        if value is None and info.data.get("confidentiality") is reason:
+            raise refuse(f"is missing; the duty of confidence is met by {reason}")
+        return value
 
 
 class Setting(TermNoun):
     """Where the data are read, and what leaves."""
 
     levels: Annotated[
-        tuple[Level, ...], Distinct, Field(min_length=1, description="What may be read."), DecidedBy.MACHINE
+        tuple[Level, ...], Distinct, Field(description="What may be read. Without any nothing is."), DecidedBy.MACHINE
     ]
     safe_setting_only: Annotated[
         bool,
@@ -318,12 +315,10 @@ class Setting(TermNoun):
 class Question(TermNoun):
     """A question of the controller's own, beside those that every applicant answers."""
 
-    name: Annotated[Name, Field(description="Name, by which its answer is known."), DecidedBy.NOBODY]
+    name: Annotated[Name, Field(description="Name, by which its answer is known."), DecidedBy.TOLD]
     ask: Annotated[Words, Field(description="The question."), DecidedBy.PERSON]
-    kind: Annotated[AnswerKind, Field(description="How it is answered."), DecidedBy.NOBODY] = AnswerKind.TEXT
-    choices: Annotated[
-        tuple[Words, ...], Distinct, Field(description="Its choices. For choice."), DecidedBy.NOBODY
-    ] = ()
+    kind: Annotated[AnswerKind, Field(description="How it is answered."), DecidedBy.TOLD] = AnswerKind.TEXT
+    choices: Annotated[tuple[Words, ...], Distinct, Field(description="Its choices. For choice."), DecidedBy.TOLD] = ()
     accepted: Annotated[
         tuple[Words, ...],
         Distinct,
@@ -333,22 +328,26 @@ class Question(TermNoun):
         DecidedBy.MACHINE,
     ] = ()
 
-    @model_validator(mode="after")
-    def _check_answers(self) -> Self:
+    @field_validator("choices", "accepted")
+    @classmethod
+    def _check_answers(cls, answers: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         """Choices are given for a choice, and what is accepted can be answered."""
-        if (self.kind is AnswerKind.CHOICE) != bool(self.choices):
-            raise refuse("are given where the kind is choice, and only there", field="choices")
-        possible = {AnswerKind.TEXT: (), AnswerKind.YES_NO: ("yes", "no"), AnswerKind.CHOICE: self.choices}[self.kind]
-        if not set(self.accepted) <= set(possible):
-            raise refuse("holds what nobody can answer", field="accepted")
-        return self
+        kind = info.data.get("kind")
+        if info.field_name == "choices":
+            if kind is not None and (kind is AnswerKind.CHOICE) != bool(answers):
+                raise refuse("are given where the kind is choice, and only there")
+        elif kind is not None and "choices" in info.data:
+            possible = {AnswerKind.YES_NO: ("yes", "no"), AnswerKind.CHOICE: info.data["choices"]}.get(kind, ())
+            if not set(answers) <= set(possible):
+                raise refuse(f"holds what nobody can answer (possible: {', '.join(possible) or 'none, for words'})")
+        return answers
 
 
 class Terms(TermNoun):
     """Terms of one controller for some of its datasets: as a rule, one data sharing agreement."""
 
-    title: Annotated[Words, Field(description="What the agreement is called."), DecidedBy.NOBODY]
-    reference: Annotated[Words | None, Field(description="Reference of the agreement."), DecidedBy.NOBODY] = None
+    title: Annotated[Words, Field(description="What the agreement is called."), DecidedBy.TOLD]
+    reference: Annotated[Words | None, Field(description="Reference of the agreement."), DecidedBy.TOLD] = None
     datasets: Annotated[
         tuple[Dataset, ...],
         Distinct,
@@ -362,8 +361,7 @@ class Terms(TermNoun):
         tuple[Column, ...],
         Distinct,
         Field(
-            min_length=1,
-            description="Tables and columns that may be read. As a release has them: table.column, table.* or * for all.",
+            description="Tables and columns that may be read. Without any none may. As a release has them: table.column, table.* or * for all.",
         ),
         DecidedBy.MACHINE,
     ]
@@ -382,6 +380,13 @@ class Terms(TermNoun):
     review_on: Annotated[
         dt.date | None, Field(description="Day by which the agreement is reviewed."), DecidedBy.PERSON
     ] = None
+    notice_days: Annotated[
+        int,
+        Field(
+            ge=0, le=3650, description="Days of notice before a change of the terms ends a project that reads the data."
+        ),
+        DecidedBy.MACHINE,
+    ] = 0
     flow: Annotated[Flow, Field(description="The flow to the hub.")]
     use: Annotated[Use, Field(description="Who may use the data for what.")]
     commercial: Annotated[Commercial, Field(description="Commercial use.")] = Commercial()
@@ -406,15 +411,19 @@ class Terms(TermNoun):
         tuple[Words, ...], Field(description="Further conditions, in the controller's words."), DecidedBy.PERSON
     ] = ()
 
-    @model_validator(mode="after")
-    def _check_days(self) -> Self:
-        """An agreement ends after it starts, and its questions have names of their own."""
-        if self.ends is not None and self.ends < self.starts:
-            raise refuse("is before the agreement starts", field="ends")
-        names = [question.name for question in self.questions]
-        if len(set(names)) < len(names):
-            raise refuse("have one name twice", field="questions")
-        return self
+    @field_validator("ends")
+    @classmethod
+    def _check_days(cls, day: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        """An agreement ends after it starts."""
+        return not_before("starts", "the agreement starts", day, info)
+
+    @field_validator("questions")
+    @classmethod
+    def _check_questions(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+        """Each has a name of its own."""
+        if len({question.name for question in questions}) < len(questions):
+            raise refuse("have one name twice")
+        return questions
 
     def allows_column(self, table: str, column: str) -> bool:
         """True where a column of a release may be read."""
@@ -426,24 +435,22 @@ class Officer(TermNoun):
     """Who answers for the data at the controller."""
 
     role: Annotated[
-        Words, Field(description="Role, as Caldicott Guardian or senior information risk owner."), DecidedBy.NOBODY
+        Words, Field(description="Role, as Caldicott Guardian or senior information risk owner."), DecidedBy.TOLD
     ]
-    name: Annotated[Words | None, Field(description="Name."), DecidedBy.NOBODY] = None
-    contact: Annotated[Words, Field(description="How they are reached."), DecidedBy.NOBODY]
+    name: Annotated[Words | None, Field(description="Name."), DecidedBy.TOLD] = None
+    contact: Annotated[Words, Field(description="How they are reached."), DecidedBy.TOLD]
 
 
 class DataController(TermNoun):
     """A data controller: who decides over sources' data, and on what terms."""
 
-    title: Annotated[Words, Field(description="Name of the organisation."), DecidedBy.NOBODY]
-    ods_code: Annotated[
-        str, Field(max_length=20, description="Code of the Organisation Data Service."), DecidedBy.NOBODY
-    ] = ""
-    contact: Annotated[str, Field(max_length=500, description="Address for requests."), DecidedBy.NOBODY] = ""
+    title: Annotated[Words, Field(description="Name of the organisation."), DecidedBy.TOLD]
+    ods_code: Annotated[Text, Field(description="Code of the Organisation Data Service."), DecidedBy.TOLD] = ""
+    contact: Annotated[Text, Field(description="Address for requests."), DecidedBy.TOLD] = ""
     summary: Annotated[
         str,
         Field(max_length=10_000, description="What was agreed, in a few words. Nothing is decided by it."),
-        DecidedBy.NOBODY,
+        DecidedBy.TOLD,
     ] = ""
     officer: Annotated[Officer | None, Field(description="Responsible officer.")] = None
     terms: Annotated[
@@ -456,17 +463,18 @@ class DataController(TermNoun):
         Mapping[Name, Sensitivity], Field(description="How sensitive each dataset is. Answers by the dataset's name.")
     ] = {}
 
-    @model_validator(mode="after")
-    def _check_datasets(self) -> Self:
+    @field_validator("terms")
+    @classmethod
+    def _check_datasets(cls, terms: Mapping[str, Terms]) -> Mapping[str, Terms]:
         """No dataset has two sets of terms."""
         seen: dict[str, str] = {}
-        for name, terms in self.terms.items():
-            for dataset in terms.datasets:
+        for name, each in terms.items():
+            for dataset in each.datasets:
                 if dataset in seen:
                     what = "every other dataset (*)" if dataset == EVERYTHING else dataset
-                    raise refuse(f"{what} has the terms of {seen[dataset]} already", field=f"terms.{name}.datasets")
+                    raise refuse(f"{what} has the terms {seen[dataset]} and {name}; it can have one")
                 seen[dataset] = name
-        return self
+        return terms
 
     def terms_for(self, dataset: str) -> Terms | None:
         """The terms that hold for a dataset; None where there are none, and nobody but the hub reads it."""

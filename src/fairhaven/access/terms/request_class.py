@@ -1,18 +1,18 @@
 """Classes of request: what people approved once, with reasons and an end, so that what lies wholly inside it need not wait."""
 
 import datetime as dt
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from fairhaven.access.terms.term_fields import Column, Country, Distinct, Months, Name, TermNoun, Words, refuse
+from fairhaven.access.terms.term_fields import Column, Country, Distinct, Months, Name, TermNoun, Words, not_before
 from fairhaven.access.terms.term_words import DecidedBy, Level, OutputKind, Sector, UsePurpose
 
 
 class RequestClass(TermNoun):
     """A class of requests. A machine decides whether a request lies in it, and never whether it is of benefit."""
 
-    title: Annotated[Words, Field(description="What the class is called."), DecidedBy.NOBODY]
+    title: Annotated[Words, Field(description="What the class is called."), DecidedBy.TOLD]
     reasons: Annotated[Words, Field(description="Why requests of this class may pass."), DecidedBy.PERSON]
     benefit: Annotated[Words, Field(description="Public benefit of requests of this class."), DecidedBy.PERSON]
     controllers: Annotated[
@@ -53,9 +53,8 @@ class RequestClass(TermNoun):
         DecidedBy.PERSON,
     ] = 10
 
-    @model_validator(mode="after")
-    def _check_days(self) -> Self:
+    @field_validator("ends")
+    @classmethod
+    def _check_days(cls, day: dt.date, info: ValidationInfo) -> dt.date | None:
         """A class ends after it starts."""
-        if self.ends < self.starts:
-            raise refuse("is before the class starts", field="ends")
-        return self
+        return not_before("starts", "the class starts", day, info)

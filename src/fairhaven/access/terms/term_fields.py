@@ -7,7 +7,7 @@ docs/reference/terms.md. Beside it stands who decides by the field.
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from fairhaven.access.terms.countries import COUNTRIES
@@ -16,12 +16,17 @@ from fairhaven.access.terms.countries import COUNTRIES
 class TermNoun(BaseModel):
     """A noun of the terms: what cannot be valid cannot be made."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+    # Defaults are checked, too: that a field is missing can depend on what another says.
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True, defer_build=True)
 
 
-def refuse(message: str, *, field: str = "") -> PydanticCustomError:
-    """The error by which a noun says what is wrong with it, in words; of its *field*, where one is to be mended."""
-    return PydanticCustomError("term", "{message}", {"message": message, "field": field})
+def refuse(message: str) -> PydanticCustomError:
+    """The error by which a field says what is wrong with it, in words.
+
+    What depends on two fields is looked at by the later of them, so that it is told beside every other fault; a check of a
+    whole noun would wait until all of its fields are sound.
+    """
+    return PydanticCustomError("term", "{message}", {"message": message})
 
 
 def _country(code: str) -> str:
@@ -36,11 +41,18 @@ def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items
 
 
+def _readable(text: str) -> str:
+    if (
+        any(not letter.isprintable() and letter not in "\n\t" and not letter.isspace() for letter in text)
+        or "\r" in text
+    ):
+        raise refuse("holds a character that is none to be read")
+    return text
+
+
 def _words(text: str) -> str:
     if not text.strip():
         raise refuse("is empty")
-    if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        raise refuse("holds a character that is none to be read")
     return text
 
 
@@ -48,7 +60,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$",
 """What names a file, a dataset, a project or a set of terms: letters, digits, _ and -."""
 Dataset = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9_][A-Za-z0-9_-]*)$", max_length=100)]
 """The name of a source, or ``*`` for every dataset of a controller that no other of its terms names."""
-Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_words)]
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_readable)]
+"""What people read; it may be empty."""
+Words = Annotated[Text, AfterValidator(_words)]
 """What people read."""
 Column = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_0-9]+\.(\*|[a-z_0-9]+))$", max_length=200)]
 """A column of a release as ``table.column``, a whole table as ``table.*``, or everything as ``*``."""
@@ -69,3 +83,11 @@ def months_after(day: dt.date, months: int) -> dt.date:
         except ValueError:
             continue
     raise AssertionError("every month has 28 days")
+
+
+def not_before(field: str, what: str, day: dt.date | None, info: ValidationInfo) -> dt.date | None:
+    """A day that does not come before that of an earlier field, where both are there."""
+    first = info.data.get(field)
+    if day is not None and first is not None and day < first:
+        raise refuse(f"is before {what}")
+    return day

@@ -22,7 +22,7 @@ class DecidedBy(Word):
 
     MACHINE = "machine", "a machine decides"
     PERSON = "person", "a person decides"
-    NOBODY = "nobody", "told, and nothing is decided by it"
+    TOLD = "told", "told, and nothing is decided by it"
 
 
 class HubRole(Word):

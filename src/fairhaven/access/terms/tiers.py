@@ -1,9 +1,10 @@
 """Tiers: what a project may have of data of one sensitivity, and how its workspace and outputs are guarded."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Self
+from itertools import pairwise
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from fairhaven.access.terms.sensitivity import Sensitive, Sensitivity
 from fairhaven.access.terms.term_fields import Distinct, Name, TermNoun, Words, refuse
@@ -13,8 +14,8 @@ from fairhaven.access.terms.term_words import DecidedBy, Level, Network, ScreenK
 class Tier(TermNoun):
     """One tier. Tiers stand in order, the least guarded first; each asks for at least what the one before it asks."""
 
-    name: Annotated[Name, Field(description="Name."), DecidedBy.NOBODY]
-    title: Annotated[Words, Field(description="What it is for."), DecidedBy.NOBODY]
+    name: Annotated[Name, Field(description="Name."), DecidedBy.TOLD]
+    title: Annotated[Words, Field(description="What it is for."), DecidedBy.TOLD]
     levels: Annotated[
         tuple[Level, ...], Distinct, Field(min_length=1, description="What may be read in it."), DecidedBy.MACHINE
     ]
@@ -45,20 +46,18 @@ class Tiers(TermNoun):
 
     tier: Annotated[tuple[Tier, ...], Field(min_length=1, description="Tiers, the least guarded first.")]
 
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        """Names differ, nothing asks for two tiers, and no tier is watched less than one before it."""
-        names = [each.name for each in self.tier]
-        if len(set(names)) < len(names):
-            raise refuse("have one name twice", field="tier")
-        for what in ("data", "purposes"):
-            asked = [item for each in self.tier for item in getattr(each, what)]
-            if twice := next((item for item in asked if asked.count(item) > 1), None):
-                raise refuse(f"{twice} asks for two tiers", field="tier")
-        for place, (lesser, greater) in enumerate(zip(self.tier, self.tier[1:], strict=False), start=1):
+    @field_validator("tier")
+    @classmethod
+    def _check_order(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        """Names differ, nothing asks for two tiers, and no tier's outputs are looked at by fewer people than those of one before it."""
+        names = [each.name for each in tiers]
+        asked = [item for each in tiers for item in (*each.data, *each.purposes)]
+        if twice := next((item for item in (*names, *asked) if (names + asked).count(item) > 1), None):
+            raise refuse(f"has {twice} twice")
+        for lesser, greater in pairwise(tiers):
             if greater.reviewers < lesser.reviewers:
-                raise refuse("is less than in the tier before", field=f"tier.{place}.reviewers")
-        return self
+                raise refuse(f"{greater.name} has fewer reviewers than {lesser.name}, which stands before it")
+        return tiers
 
     def named(self, name: str) -> Tier | None:
         """The tier of a name."""
