@@ -25,6 +25,7 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.process_key import UNDER_KEY, under_key
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.bundle_entries import DELETED
+from fairhaven.intake.fhir.contained_resources import with_contained
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import (
     ElementColumn,
@@ -119,7 +120,7 @@ UNREAD_VERSION = "it is written as FHIR DSTU2, which is not read"
 class FhirReader:
     """Reads FHIR into the tables of `intake/fhir/views.py`."""
 
-    version = "17"
+    version = "18"
     threads: int | None = None
 
     def stage(
@@ -316,6 +317,7 @@ class _Staging:
     def add(self, rows: pa.Table) -> None:
         """Stage lines (``row_line``, ``text``)."""
         connection = self._connection
+        rows = with_contained(rows)
         given = "text AS shaped, '' AS strange"
         if self._version is not FhirVersion.R4:
             rows, given = as_r4(rows, self._version), "shaped, strange"

@@ -161,7 +161,7 @@ def bundled(bundle: Any) -> list[str]:
             moved[url] = f"{resource.get('resourceType')}/{resource['id']}"
         resources.append(resource)
     for resource in resources:
-        _point(resource, moved)
+        point(resource, moved)
     return [json.dumps(resource) for resource in resources]
 
 
@@ -175,7 +175,8 @@ def numbered_entries(texts: list[str], before: int) -> pa.Table:
     )
 
 
-def _point(value: Any, moved: dict[str, str]) -> None:
+def point(value: Any, moved: Mapping[str, str]) -> None:
+    """Change references to what was moved, in all that a resource says."""
     stack = [value]
     while stack:
         part = stack.pop()

@@ -1,0 +1,170 @@
+"""Resources contained in one that lists them, as resources of their own.
+
+GP Connect sends ended allergies within the List that names them, and laboratories results within their report. A contained resource is what the
+one around it says that it is (hl7.org/fhir/R4/references.html#contained); one that a list has as its member is a fact like others. It lies
+on the line of what contains it, and goes with that.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fairhaven.intake.fhir.bundle_entries import DELETED, TAGS
+from fairhaven.intake.fhir.ndjson_lines import parsed, point
+from fairhaven.intake.fhir.version_changes import RENAMED_TYPES
+from fairhaven.intake.fhir.views import VIEWS
+
+_REFUSED = frozenset({"entered-in-error", "cancelled"})
+"""States of what contains a resource in which it says nothing any more, and takes back what it said."""
+
+_NO_FACTS = frozenset({"Patient", "Encounter", "Coverage"})
+_FACTS = frozenset(kind for kind, views in VIEWS.items() if views[0].patient) - _NO_FACTS
+_OF_PATIENT_ELEMENT = frozenset({"AllergyIntolerance", "Immunization", "Device"})
+"""Types whose patient stands in ``patient``; in others in ``subject``."""
+
+
+def _each(value: Any) -> list[Any]:
+    return (
+        [part for part in value if isinstance(part, dict)]
+        if isinstance(value, list)
+        else [value]
+        if isinstance(value, dict)
+        else []
+    )
+
+
+def _listed(resource: Mapping[str, Any]) -> Iterator[Any]:
+    for entry in _each(resource.get("entry")):
+        if entry.get("deleted") is not True and "modifierExtension" not in entry:
+            yield entry.get("item")
+
+
+def _in_sections(resource: Mapping[str, Any]) -> Iterator[Any]:
+    for section in _each(resource.get("section")):
+        if "modifierExtension" not in section:
+            yield from _each(section.get("entry"))
+            yield from _in_sections(section)
+
+
+def _members(resource: Mapping[str, Any]) -> Iterator[Any]:
+    yield from _each(resource.get("hasMember"))
+    for related in _each(resource.get("related")):
+        if related.get("type") == "has-member":
+            yield related.get("target")
+
+
+_MEMBERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Any]]] = {
+    "List": _listed,
+    "Composition": _in_sections,
+    "DiagnosticReport": lambda report: iter(_each(report.get("result"))),
+    "Observation": _members,
+    "Encounter": lambda encounter: (each.get("condition") for each in _each(encounter.get("diagnosis"))),
+}
+"""Type of a resource -> the references to what it lists as its own."""
+
+
+def _members_of(resource: Mapping[str, Any]) -> list[Any]:
+    listing = _MEMBERS.get(resource.get("resourceType", ""))
+    return list(listing(resource)) if listing else []
+
+
+_MAY_CONTAIN = f'"({"|".join(_MEMBERS)})"'
+
+
+def with_contained(rows: pa.Table) -> pa.Table:
+    """Lines (``row_line, text``), and behind them those of the resources that are contained in them and listed, with the number of their line."""
+    text = rows["text"]
+    may_contain = pc.and_(pc.match_substring(text, '"contained"'), pc.match_substring_regex(text, _MAY_CONTAIN))
+    if not pc.any(may_contain).as_py():
+        return rows
+    apart = [_apart(each.as_py()) if may else [] for each, may in zip(text, may_contain.to_pylist(), strict=True)]
+    whole = [found[0] if found else each.as_py() for found, each in zip(apart, text, strict=True)]
+    lines = rows["row_line"].to_pylist()
+    inner = [(line, each) for line, found in zip(lines, apart, strict=True) for each in found[1:]]
+    return pa.table(
+        {
+            "row_line": pa.array([*lines, *(line for line, _ in inner)], pa.int64()),
+            "text": pa.array([*whole, *(each for _, each in inner)], pa.large_string()),
+        }
+    )
+
+
+def _apart(text: str) -> list[str]:
+    """A resource without those that it contains and lists, and each of them; nothing where it lists none of what it contains."""
+    holder = parsed(text)
+    if not isinstance(holder, dict) or holder.get("resourceType") not in _MEMBERS:
+        return []
+    if "modifierExtension" in holder or "implicitRules" in holder:
+        return []  # it is in quarantine as it is, with all that it contains
+    inner = {f"#{each['id']}": each for each in _each(holder.get("contained")) if isinstance(each.get("id"), str)}
+    listed = _reached(holder, inner)
+    if not listed:
+        return []
+    rest = [each for reference, each in inner.items() if reference not in listed]
+    moved = dict[str, str]()
+    for reference, each in listed.items():
+        name = _id_of(each, holder)
+        if f"{each['resourceType']}/{name}" in moved.values():
+            name += f"-{len(moved)}"
+        moved[reference] = f"{each['resourceType']}/{name}"
+    for reference, each in listed.items():
+        each["id"] = moved[reference].partition("/")[2]
+        # What it shares with others, a medication, say, is found in it.
+        each |= {"contained": rest, "meta": _meta(holder)}
+        _of_patient(each, holder)
+    holder["contained"] = [each for each in _each(holder.get("contained")) if each not in listed.values()]
+    found = [holder, *listed.values()]
+    for each in found:
+        point(each, moved)
+    return [json.dumps(each) for each in found]
+
+
+def _reached(holder: Mapping[str, Any], inner: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Reference -> the fact that it names, of those that a resource lists, and those that these list."""
+    found = dict[str, dict[str, Any]]()
+    to_look = [holder]
+    while to_look:
+        each = to_look.pop(0)
+        for member in _members_of(each):
+            reference = member.get("reference") if isinstance(member, dict) else None
+            named = inner.get(reference) if isinstance(reference, str) and reference not in found else None
+            kind = named.get("resourceType") if named else None
+            if named and isinstance(kind, str) and RENAMED_TYPES.get(kind, kind) in _FACTS:
+                found[str(reference)] = named
+                to_look.append(named)
+    return found
+
+
+def _id_of(resource: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
+    """What tells a contained resource from others in every delivery: its identifier and code, its place in a resource that has an id, or else all
+    that it says. (An order's number stands at all of its results.)"""
+    identifiers = [each for each in _each(resource.get("identifier")) if each.get("value")]
+    said: Any = [resource["id"], holder["resourceType"], holder.get("id")]
+    if identifiers:
+        said = [identifiers[0].get("system"), identifiers[0]["value"], resource.get("code")]
+    elif not isinstance(holder.get("id"), str):
+        said = [{key: value for key, value in resource.items() if key != "id"}, holder.get("subject")]
+    text = json.dumps([resource["resourceType"], said], sort_keys=True)
+    return f"contained-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def _meta(holder: Mapping[str, Any]) -> dict[str, Any]:
+    """The version of what contains it is its own; it is taken back where that says nothing any more."""
+    meta = holder.get("meta")
+    found = {key: meta[key] for key in ("lastUpdated", "versionId") if key in meta} if isinstance(meta, dict) else {}
+    tags = meta.get("tag", []) if isinstance(meta, dict) else []
+    is_refused = holder.get("status") in _REFUSED
+    return {**found, "tag": [{"system": TAGS, "code": DELETED}] if is_refused else tags}
+
+
+def _of_patient(resource: dict[str, Any], holder: Mapping[str, Any]) -> None:
+    """Fill in whose it is, where it does not say so itself, or says it by what is contained."""
+    element = "patient" if resource["resourceType"] in _OF_PATIENT_ELEMENT else "subject"
+    own, theirs = resource.get(element), holder.get("subject", holder.get("patient"))
+    reference = own.get("reference") if isinstance(own, dict) else None
+    if theirs is not None and (not isinstance(own, dict) or (isinstance(reference, str) and reference.startswith("#"))):
+        resource[element] = theirs
