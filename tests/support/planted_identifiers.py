@@ -1,8 +1,11 @@
 """Who somebody is, planted in every text of what sources deliver."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from fairhaven.intake.fhir.element_columns import ElementColumn, alternatives, steps
+from fairhaven.intake.fhir.views import VIEWS
 from tests.support.known_persons import KnownBy
 
 TABLES = """
@@ -124,3 +127,145 @@ def planted_resources() -> str:
             # A day is told of a patient, and an organisation is none.
             resources.append({"resourceType": "Organization", "id": f"g{place}", "name": text, "type": [coded]})
     return "".join(json.dumps(resource) + "\n" for resource in resources)
+
+
+def planted_elements(texts: Sequence[str]) -> str:
+    """Resources of every type that is read, as NDJSON: each element that lands holds one of *texts*, a number of the person or the birth."""
+    number, *_, born = PERSON[:5]
+    patient = json.loads(planted_resources().partition("\n")[0])
+    resources = [patient | {"gender": "female", "deceasedDateTime": f"{born}T10:00:00"}]
+    for kind, views in VIEWS.items():
+        for place, text in enumerate(texts if kind != "Patient" else ()):
+            if not views[0].patient and text in (*OF_BIRTH, number, f"no. {number}"):
+                continue
+            resource: dict[str, Any] = {"resourceType": kind}
+            for view in views:
+                for column in view.columns:
+                    for path in alternatives(column.path)[:1]:
+                        each = path.replace("$", f"{view.each}[].")
+                        _plant(resource, steps(each), _planted(column, text, NUMBERS[place % 4], born, number))
+            resources.append(resource | {"id": text, "meta": {"versionId": "1"}})
+    return "".join(json.dumps(resource) + "\n" for resource in resources)
+
+
+def planted_in_version(version: str, texts: Sequence[str]) -> str:
+    """Resources of STU3 or R5 as NDJSON, with one of *texts* in elements that R4 has not, or writes otherwise."""
+    number, *_, born = PERSON[:5]
+    resources = [json.loads(planted_resources().partition("\n")[0])]
+    for place, text in enumerate(texts):
+        concept = {"coding": [{"system": "http://snomed.info/sct", "code": text, "display": text}], "text": text}
+        amount = {"value": NUMBERS[place % 4], "unit": text, "code": text}
+        subject = {"subject": {"reference": f"Patient/{number}"}}
+        at = f"{born}T10:00:00Z"
+        if version == "STU3":
+            made: list[dict[str, Any]] = [
+                {
+                    "resourceType": "Encounter",
+                    "status": "finished",
+                    "class": concept["coding"][0],
+                    "hospitalization": {"admitSource": concept},
+                },
+                {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": concept,
+                    "interpretation": concept,
+                    "valueQuantity": amount,
+                    "issued": at,
+                },
+                {"resourceType": "Condition", "clinicalStatus": "active", "code": concept, "assertedDate": at},
+                {
+                    "resourceType": "MedicationStatement",
+                    "status": "active",
+                    "taken": "y",
+                    "medicationCodeableConcept": concept,
+                    "dosage": [{"route": concept, "doseQuantity": amount}],
+                },
+                {"resourceType": "Procedure", "status": "completed", "code": concept, "performedDateTime": at},
+            ]
+        else:
+            made = [
+                {
+                    "resourceType": "Encounter",
+                    "status": "completed",
+                    "class": [concept],
+                    "serviceType": [{"concept": concept}],
+                    "actualPeriod": {"start": at},
+                    "admission": {"admitSource": concept},
+                },
+                {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": concept,
+                    "valueQuantity": amount,
+                    "issued": at,
+                },
+                {
+                    "resourceType": "Condition",
+                    "clinicalStatus": {"coding": [{"code": "active"}]},
+                    "code": concept,
+                    "recordedDate": at,
+                },
+                {
+                    "resourceType": "MedicationRequest",
+                    "status": "active",
+                    "intent": "order",
+                    "medication": {"concept": concept},
+                    "authoredOn": at,
+                    "dosageInstruction": [{"route": concept}],
+                },
+                {"resourceType": "Procedure", "status": "completed", "code": concept, "occurrenceDateTime": at},
+            ]
+        resources += [{**one, **subject, "id": f"r{place}"} for one in made]
+    return "".join(json.dumps(resource) + "\n" for resource in resources)
+
+
+def _planted(column: ElementColumn, text: str, whole: int, born: str, patient: str) -> Any:
+    coding = {"system": "http://snomed.info/sct", "code": text, "display": text, "version": text}
+    concept = {"coding": [coding] * column.codings, "text": text}
+    is_of_patient = "Patient" in column.to
+    match column.kind:
+        case _ if column.codes:
+            return column.codes[0] if column.kind == "text" else {"coding": [{"code": column.codes[0]}]}
+        case "flag":
+            return not column.is_modifier
+        case "number" | "whole":
+            return whole
+        case "moment" | "last moment" | "date" | "length":
+            return f"{born}T10:00:00Z"
+        case "reference" | "references":
+            target = {"reference": f"{column.to[0]}/{patient if is_of_patient else text}"}
+            return [target] if column.kind == "references" else target
+        case "concept":
+            return None if column.is_modifier else concept
+        case "codes":
+            return [concept]
+        case "coding":
+            return coding
+        case "quantity":
+            return {"value": whole, "unit": text, "code": text, "system": "http://unitsofmeasure.org"}
+        case "identifiers":
+            return [{"system": "urn:x", "value": text}]
+        case "text" | "words" | "organization name":
+            return text
+        case _:
+            return None
+
+
+def _plant(within: dict[str, Any], path: Sequence[tuple[str, str | None]], value: Any) -> None:
+    """Put a value where a path leads, unless something is there."""
+    if value is None or any(choice and choice.startswith("#") for _, choice in path):
+        return
+    (name, choice), rest = path[0], path[1:]
+    if choice is None:
+        inner = within.setdefault(name, {} if rest else value)
+    else:
+        several = within.setdefault(name, [])
+        key, _, wanted = choice.partition("=")
+        named = [one for one in several if not key or one.get(key) == wanted]
+        if not named:
+            several.append(({key: wanted} if key else {}) if rest else value)
+            named = several[-1:]
+        inner = named[0]
+    if rest and isinstance(inner, dict):
+        _plant(inner, rest, value)

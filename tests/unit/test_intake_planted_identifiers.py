@@ -11,6 +11,7 @@ import pytest
 from fairhaven.harmonise import CDM_READ
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers
 from fairhaven.intake import ReadTexts
+from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
 from tests.support.intake_hub import Hub, MemoryVault
@@ -20,6 +21,8 @@ from tests.support.planted_identifiers import (
     OF_BIRTH,
     PLANTED,
     TABLES,
+    planted_elements,
+    planted_in_version,
     planted_resources,
     planted_tables,
 )
@@ -34,6 +37,16 @@ _CODED_IN_CDM = (
 )
 
 
+_TELLING = (
+    "9990000018",
+    "999 000 0018",
+    "Rosalind Okafor",
+    "fh100an",
+    "40 Riverside",
+    "19530714",
+    "born 14.7.53",
+    "1242486",
+)
 _OF_NOBODY = ("location", "care_site", "provider")
 """Tables that are read and say of nobody whose their rows are: what tells something at a patient's own rows alone tells nothing there."""
 
@@ -116,6 +129,28 @@ def test_nothing_planted_in_a_declared_table_lands_though_the_names_come_in_a_la
 def test_nothing_planted_in_fhir_resources_lands(hub: Hub) -> None:
     source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
     hub.receive(source, planted_resources(), "all.ndjson")
+    _check_nothing_told(hub)
+
+
+@pytest.mark.slow  # a query of every table that FHIR lands
+def test_nothing_planted_in_any_element_of_fhir_that_is_read_lands(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    receipt = hub.receive(source, planted_elements(_TELLING), "all.ndjson")
+    assert {name for name, count in receipt.extracts[0].tables.items() if count.landed and not count.quarantined} == {
+        view.table for views in VIEWS.values() for view in views
+    }
+    _check_nothing_told(hub)
+
+
+def test_nothing_planted_in_elements_that_only_stu3_or_r5_has_lands(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    for version in ("STU3", "R5"):
+        source = hub.source(
+            HEAD.format(kind="hospital", format="fhir") + f'fhir_version = "{version}"\n', version.lower()
+        )
+        receipt = hub.receive(source, planted_in_version(version, _TELLING), "all.ndjson")
+        assert sum(count.landed for count in receipt.extracts[0].tables.values()) == 5 * len(_TELLING) + 1
     _check_nothing_told(hub)
 
 
