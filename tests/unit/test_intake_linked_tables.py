@@ -5,8 +5,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from fairhaven.cli import delivery_text
 from fairhaven.intake import read_source
 from fairhaven.intake.row_links import is_link_column
+from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from tests.support.intake_hub import Hub
 from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS, Linked
@@ -193,3 +195,47 @@ def test_rows_that_an_earlier_version_landed_are_reached_by_their_values(hub: Li
     assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
     assert hub.erase_patient() == {"mh": {"referral": 1, "contact": 1, "activity": 1}}
     assert hub.values("activity", "Note") == ["of the other"]
+
+
+def test_what_tells_of_a_patient_is_found_in_rows_whose_referral_came_a_month_before_or_comes_a_month_after(
+    tmp_path: Path,
+) -> None:
+    hub = Linked(tmp_path)
+    hub.mh = hub.source(NAMED, "mh")
+    referral = (
+        "ServiceRequestId,LocalPatientId,nhs_number,given_name,family_name,birth_date,ReferralDate\n"
+        "R1,1242486,9990000018,Rosalind,Okafor,1953-07-14,2024-01-01\n"
+    )
+    contact = "CareContactId,ServiceRequestId,ContactDate\nC1,R1,1953-07-14\n"
+    activity = "CareActivityId,Contact,Note\nA1,C1,no. 1242486\nA2,C1,said 14.7.53\nA3,C1,Mrs Okafor\nA4,C1,harmless\nA5,C9,whose\n"
+
+    def is_told(extract: int, table: str) -> list[bool]:
+        return [
+            any(text in str(row) for text in ("1242486", "14.7.53", "Okafor", "7, 14)"))
+            for row in hub.landed(extract, table)
+        ]
+
+    hub.bring(referral=referral)
+    hub.bring(contact=contact)
+    hub.bring(activity=activity)
+    assert is_told(2, "contact") + is_told(3, "activity") == [False] * 6
+    assert [extract.tables["activity"].unowned for extract in hub.intake.extracts()[2:]] == [1]
+    hub.intake.land_again(hub.mh, vault=hub.vault, progress=Silent(), also=[3])
+    assert is_told(3, "activity") == [False] * 5
+    late = Linked(tmp_path / "late")
+    late.mh = late.source(NAMED, "mh")
+    late.bring(activity=activity, contact=contact)
+    assert late.intake.to_land_again(late.mh) == []
+    late.bring(referral=referral)
+    assert [extract.number for extract in late.intake.to_land_again(late.mh)] == [1, 2]
+    late.intake.land_again(late.mh, vault=late.vault, progress=Silent())
+    hub = late
+    assert is_told(1, "activity") + is_told(2, "contact") == [False] * 6
+    assert late.intake.to_land_again(late.mh) == []
+    assert [count.unowned for extract in late.intake.extracts() for count in extract.tables.values()] == [1, 0, 0]
+
+
+def test_a_receipt_says_how_many_rows_belong_to_nobody_known(hub: Linked) -> None:
+    receipt = hub.deliver(hub.mh, [hub.file("contact", CONTACTS), hub.file("activity", ACTIVITIES)])
+    said = "\n".join(delivery_text.receipt(receipt))
+    assert said.count("belong to nobody known, as no row that they refer to was delivered: 2 rows") == 2

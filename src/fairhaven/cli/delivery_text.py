@@ -67,6 +67,8 @@ def receipt(found: "Receipt") -> Iterator[str]:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.emptied.items())
                 yield f"      made empty, because the value did not fit: {named}"
             yield from _damaged(count.damaged)
+            if count.unowned:
+                yield f"      belong to nobody known, as no row that they refer to was delivered: {count.unowned:,} rows; they are in no release until one is"
             if count.withheld:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
                 yield f"      withheld, as free text: {named}"

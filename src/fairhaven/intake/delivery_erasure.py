@@ -25,12 +25,12 @@ from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
 from fairhaven.intake.fhir.resource_references import names_of_number
 from fairhaven.intake.line_erasure import blank
-from fairhaven.intake.linked_rows import FoundRows, unknown_owners
+from fairhaven.intake.linked_rows import FoundRows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.intake.patient_names import PatientNames
 from fairhaven.intake.quarantine_lines import patients_with
 from fairhaven.intake.resource_tombstones import ResourceTombstones
-from fairhaven.intake.row_search import RowSearch, looking
+from fairhaven.intake.row_search import RowSearch, looking, unowned_rows
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
@@ -81,13 +81,13 @@ def erase(
         for each in found.values():
             rows[name].update(each.rows())
             quarantined[name].update({table: len(gone) for table, gone in each.quarantined.items()})
-        with looking(receiver, name, secrets, extracts) as connection:
-            unknown[name] = unknown_owners(connection, receiver.records, source, extracts)
+        unowned = unowned_rows(receiver, source)
+        unknown[name] = sum((Counter(tables) for tables in unowned.values()), Counter[str]())
     return ErasureCounts(
         rows={name: dict(counts) for name, counts in rows.items() if counts},
         quarantined={name: dict(counts) for name, counts in quarantined.items() if counts},
         extracts=tuple(blanked),
-        unknown_owners={name: counts for name, counts in unknown.items() if counts},
+        unknown_owners={name: dict(counts) for name, counts in unknown.items() if counts},
     )
 
 
@@ -144,7 +144,8 @@ def leave_out(
     *,
     check_earlier: Callable[[Sequence[Extract]], object],
 ) -> list[Extract]:
-    """Take out of what has just landed what belongs to erased patients through other rows, and what of theirs is in quarantine.
+    """Take out of what has just landed what belongs to erased patients through other rows, and what of theirs is in quarantine; and count
+    what belongs to nobody known.
 
     Where that gives names of rows that were not known before, rows delivered earlier may belong to them; they go too. Their
     tombstones are set last: a receive that was cut short before does all of it again.
@@ -157,6 +158,26 @@ def leave_out(
     Returns:
         the extracts as they are then.
     """
+    left = _without_erased(receiver, source, landed, erased_names, check_earlier)
+    unowned = unowned_rows(receiver, source, left)
+    found = []
+    for extract in left:
+        rows = unowned.get(extract.number, {})
+        tables = {name: dataclasses.replace(count, unowned=rows.get(name, 0)) for name, count in extract.tables.items()}
+        found.append(dataclasses.replace(extract, tables=tables))
+        if found[-1] != extract:
+            receiver.records.write_extract(receiver.records.folder(extract.number), found[-1])
+    return found
+
+
+def _without_erased(
+    receiver: DeliveryReceiver,
+    source: Source,
+    landed: Sequence[Extract],
+    erased_names: Collection[str],
+    check_earlier: Callable[[Sequence[Extract]], object],
+) -> list[Extract]:
+    """See `leave_out`."""
     tombstones = Tombstones(receiver.store)
     known = tombstones.of(source.name)
     if not known or source.format is Format.OPT_OUT:

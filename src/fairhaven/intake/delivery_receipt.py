@@ -42,6 +42,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.intake.resource_tombstones import ResourceTombstones
+from fairhaven.intake.row_links import in_order, links_of
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
@@ -78,6 +79,9 @@ class DeliveryReceiver:
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births, what the mapping reads."""
         code = f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+        if source.tables and links_of(source):
+            # Before, what tells of their patient was looked for only beside the row that says whose they are.
+            code += "/owners-of-all-deliveries"
         if not source.reads:
             return code
         reads = {
@@ -93,7 +97,22 @@ class DeliveryReceiver:
 
     def texts(self, source: Source) -> LandedTexts:
         """What goes through the source's landed tables."""
-        return LandedTexts.of(source, key=self.pseudonyms.key_for(PURPOSE), birth_date=self.birth_date)
+        return LandedTexts.of(
+            source,
+            key=self.pseudonyms.key_for(PURPOSE),
+            pseudonyms=landing.LandingKeys.of(self.pseudonyms.key_for).pseudonym,
+            birth_date=self.birth_date,
+        )
+
+    def linked_tables(self, source: Source, *, but: int = 0) -> list[Path]:
+        """Landed tables of a source that say whose rows of others are, of all extracts but one."""
+        tables = in_order(links_of(source)) if source.tables else []
+        return [
+            self.records.table(extract.number, table)
+            for extract in self.records.extracts(source.name)
+            for table in extract.tables
+            if table in tables and extract.number != but
+        ]
 
     def seal(self, path: Path, sealed_as: str) -> str:
         """Seal a file under the name of an extract's sealed bytes; the digest of what was sealed."""
@@ -358,7 +377,8 @@ def _withhold(
     if source.format is not Format.OPT_OUT:
         known = vault.known_identifiers(key=texts.key, source=source.name)
     with scratch(work) as room:
-        withheld = keep_landed(texts, places, known=known, local_numbers=local_numbers, work=room)
+        others = receiver.linked_tables(source)
+        withheld = keep_landed(texts, places, known=known, local_numbers=local_numbers, work=room, others=others)
     found = list[Extract]()
     for extract in extracts:
         tables = dict[str, TableCount]()
@@ -379,6 +399,7 @@ def keep_landed(
     local_numbers: pa.Table,
     work: Path,
     own: pa.Table | None = None,
+    others: Sequence[Path] = (),
 ) -> dict[Path, dict[str, int]]:
     """Put landed folders where they are kept, searched for identifiers: see `LandedTexts.screen`.
 
@@ -394,7 +415,7 @@ def keep_landed(
                 shutil.move(path, kept / path.name)
             else:
                 tables[path] = kept / path.name
-    return texts.screen(tables, known=known, local_numbers=local_numbers, work=work, own=own)
+    return texts.screen(tables, known=known, local_numbers=local_numbers, work=work, own=own, others=others)
 
 
 def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:

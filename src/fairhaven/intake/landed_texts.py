@@ -16,8 +16,10 @@ from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
+from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.process_key import rows_of
 from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, births_sql, known_identifiers
@@ -31,6 +33,7 @@ from fairhaven.intake.withheld_values import (
     find_birth_dates,
     find_local_numbers,
     find_numbers,
+    find_numbers_of_owners,
     find_own_names,
     find_texts_of_own,
 )
@@ -61,6 +64,7 @@ class LandedTexts:
 
     Args:
         key: of the tokens of identifiers.
+        pseudonyms: the key by which a source's number of a patient becomes ``patient_ref``.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
         unsearched: columns that are not looked at.
         order: tables with links, each behind those to which its rows belong.
@@ -73,11 +77,12 @@ class LandedTexts:
     birth_date: str
     unsearched: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
+    pseudonyms: bytes = b""
     keys: frozenset[str] = frozenset()
     words: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
+    def of(cls, source: Source, *, key: bytes, pseudonyms: bytes, birth_date: str) -> "LandedTexts":
         """For a source as it is declared."""
         keys = frozenset(column for table in source.tables.values() for column in table.key)
         order = () if source.format is Format.OMOP else tuple(in_order(links_of(source)))
@@ -87,6 +92,7 @@ class LandedTexts:
             birth_date=birth_date,
             unsearched=_OF_NOBODY if source.format is Format.OMOP else frozenset(),
             order=order,
+            pseudonyms=pseudonyms,
             keys=keys,
             words=listed_words(source),
         )
@@ -99,6 +105,7 @@ class LandedTexts:
         local_numbers: pa.Table,
         work: Path,
         own: pa.Table | None = None,
+        others: Sequence[Path] = (),
     ) -> dict[Path, dict[str, int]]:
         """Withhold what must not land, and write what may.
 
@@ -108,18 +115,19 @@ class LandedTexts:
             local_numbers: ``patient_ref, number``: the source's numbers of the patients in these files.
             own: identity records of these files that may not be among them yet.
             work: private folder for spill.
+            others: landed tables of the source's other files that say whose rows of these are.
 
         Returns:
             file that is kept -> column -> rows of which it was withheld, where there are any.
         """
-        folders = {path.parent for each in places.items() for path in each}
+        folders = {path.parent for each in [*places.items(), others] for path in each}
         with open_duckdb(spill=work, reaches=[*folders, work], memory_limit="1GB", keeps_order=True) as connection:
             if own is not None and own.num_rows:
                 connection.register("own", own)
                 known = KnownIdentifiers.together([known, known_identifiers(connection, "own", key=self.key)])
             withheld = dict[Path, dict[str, int]]()
-            if known or local_numbers.num_rows:
-                for table in self._searched(connection, places, known.believed_in(self.source), local_numbers):
+            if known or local_numbers.num_rows or others:
+                for table in self._searched(connection, places, known.believed_in(self.source), local_numbers, others):
                     if rows := self._screened(connection, table, places[table.path]):
                         withheld[places[table.path]] = rows
             for path, place in places.items():
@@ -134,6 +142,7 @@ class LandedTexts:
         paths: Iterable[Path],
         known: KnownIdentifiers,
         local_numbers: pa.Table,
+        others: Sequence[Path],
     ) -> "list[_Landed]":
         """The tables, when the connection has found what tells who somebody is in any of them."""
         connection.register("known_births", known.births)
@@ -146,10 +155,17 @@ class LandedTexts:
             _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
             for path in paths
         ]
-        _find_owners(connection, tables, self.order)
+        linked = [table for table in tables if table.is_linked]
+        _find_owners(connection, tables, self.order, others if linked else ())
         _gather(connection, tables)
         find_texts(connection, "texts", known, key=self.key)
-        connection.register("local_numbers", local_numbers)
+        connection.register("given_local_numbers", local_numbers)
+        connection.execute("CREATE TEMP TABLE local_numbers AS FROM given_local_numbers")
+        if others and linked:
+            define_pseudonym(connection, "pseudonym_of", self.pseudonyms)
+            find_numbers_of_owners(
+                connection, [query for table in linked for query in table.placed_texts()], source=self.source
+            )
         connection.register("known_numbers", known.numbers)
         connection.register("own_names", known.names)
         find_birth_dates(connection)
@@ -264,10 +280,13 @@ class _Landed:
         rows = rows_of(self.path)
         if not self.is_linked:
             return rows
-        return (
-            f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
-            f"LEFT JOIN owners ON owners.named = l.{BELONGING})"
-        )
+        return _with_owners(rows)
+
+    def placed_texts(self) -> list[str]:
+        """Queries of ``patient_ref, text``: of texts, and of whole numbers as text."""
+        numbers = ", ".join(f"({number})::VARCHAR" for number in self.numbers.values())
+        of_numbers = f"SELECT patient_ref, unnest([{numbers}]) AS text FROM {self.relation}" if numbers else ""
+        return [query for query in (self.texts("patient_ref, "), of_numbers) if query]
 
     @property
     def measured(self) -> dict[str, str]:
@@ -295,22 +314,41 @@ class _Landed:
         return f"SELECT {more}text FROM ({every}) WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
 
 
-def _find_owners(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed], order: Sequence[str]) -> None:
-    """``owners (named, patient_ref)``: whose the rows are to which others belong, by the digests of what they are called by."""
+def _with_owners(rows: str) -> str:
+    return (
+        f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
+        f"LEFT JOIN owners ON owners.named = l.{BELONGING})"
+    )
+
+
+def _find_owners(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed], order: Sequence[str], others: Sequence[Path]
+) -> None:
+    """``owners (named, patient_ref)``: whose the rows are to which others belong, by the digests of what they are called by; the latest
+    extract's word where they differ.
+
+    Args:
+        others: landed tables of other files of the source.
+    """
     if not order:
         return
     connection.execute("CREATE TEMP TABLE owners (named VARCHAR, patient_ref VARCHAR)")
     for name in order:
+        said = [(table.relation, table.digests) for table in tables if table.path.stem == name]
+        if earlier := [path for path in others if path.stem == name]:
+            digests = {each for path in earlier for each in pq.read_schema(path).names if is_link_column(each)}
+            rows = rows_of(*earlier)
+            said.append((_with_owners(rows) if BELONGING in digests else rows, dict.fromkeys(digests, "")))
         parts = [
-            f"SELECT {column} AS named, patient_ref FROM {table.relation}"
-            for table in tables
-            if table.path.stem == name
-            for column in sorted(table.digests.keys() - {BELONGING})
+            f"SELECT {column} AS named, patient_ref, row_extract FROM {rows} WHERE {column} IS NOT NULL AND patient_ref IS NOT NULL"
+            for rows, digests in said
+            for column in sorted(digests.keys() - {BELONGING})
         ]
         if parts:
+            last = "QUALIFY row_extract = max(row_extract) OVER (PARTITION BY named)"
             connection.execute(
-                f"INSERT INTO owners SELECT named, min(patient_ref) FROM ({' UNION ALL '.join(parts)}) "
-                "WHERE named IS NOT NULL GROUP BY named HAVING count(DISTINCT patient_ref) = 1"
+                f"INSERT INTO owners SELECT named, min(patient_ref) FROM (FROM ({' UNION ALL '.join(parts)}) {last}) "
+                "GROUP BY named HAVING count(DISTINCT patient_ref) = 1"
             )
 
 

@@ -14,7 +14,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.process_key import is_under_key, rows_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.delivery_records import DeliveryRecords
@@ -140,12 +139,16 @@ def _not_kept(
 
 def unknown_owners(
     connection: duckdb.DuckDBPyConnection, records: DeliveryRecords, source: Source, extracts: Sequence[Extract]
-) -> dict[str, int]:
-    """Table -> landed rows whose patient cannot be known, because no row that they belong to was delivered."""
+) -> dict[int, dict[str, int]]:
+    """Number of extract -> table -> landed rows whose patient cannot be known, because no row that they belong to was delivered.
+
+    Args:
+        extracts: all of the source.
+    """
     links = links_of(source)
     if not source.tables or not links:
         return {}
-    counts = {}
+    counts = defaultdict[int, dict[str, int]](dict)
     connection.execute("CREATE OR REPLACE TEMP TABLE known (digest VARCHAR)")
     for table in in_order(links):
         rows = _rows_of(connection, records, source, extracts, table)
@@ -154,12 +157,14 @@ def unknown_owners(
         is_known = "patient_ref IS NOT NULL OR list_has_any(belonging, (SELECT coalesce(list(digest), []) FROM known))"
         if any(link.table == table for link in links):
             known = f"(SELECT x, n FROM (SELECT x, n, unnest(belonging) AS digest FROM {rows}) SEMI JOIN known USING (digest))"
-            counts[table] = count_of(
-                connection, f"SELECT count(*) FROM {rows} WHERE NOT is_quarantined AND (x, n) NOT IN {known}"
+            found = connection.execute(
+                f"SELECT x, count(*) FROM {rows} WHERE NOT is_quarantined AND (x, n) NOT IN {known} GROUP BY x"
             )
+            for number, several in found.fetchall():
+                counts[number][table] = several
             is_known = f"(x, n) IN {known}"
         connection.execute(f"INSERT INTO known SELECT DISTINCT unnest(named) FROM {rows} WHERE {is_known}")
-    return {table: rows for table, rows in counts.items() if rows}
+    return counts
 
 
 def names_in(parts: Sequence[str], source: Source) -> Iterator[str]:

@@ -285,6 +285,7 @@ class TableCount:
         emptied: column -> rows whose value did not fit and is empty, as the source declares of the column.
         damaged: column -> what a spreadsheet seems to have done (`rounded`: written with an exponent, `cut`: last digits of an identifier, `date`: taken
             for one, `zero`: lost from an NDC) -> landed rows of which it is so; columns of codes, the patient's number and the key.
+        unowned: rows that belong to nobody known, because no row that they refer to was delivered: they are in no release until one is.
         withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or, but for a receipt, tells who somebody is.
     """
 
@@ -301,6 +302,7 @@ class TableCount:
     has_versions: bool = False
     emptied: Mapping[str, int] = field(default_factory=dict)
     damaged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    unowned: int = 0
     withheld: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +13,8 @@ from fairhaven.intake.delivery_records import rewriting
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
-from fairhaven.intake.row_links import links_of
+from fairhaven.intake.row_links import in_order, links_of
+from fairhaven.intake.row_search import unowned_rows
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.plain_files import plain_file
@@ -23,15 +24,32 @@ _MAGIC = b"PAR1"
 
 
 def to_land_again(receiver: DeliveryReceiver, source: Source) -> list[Extract]:
-    """Extracts whose declaration, reader or precision of birth dates is another now, or whose landed files are gone or cut off."""
+    """Extracts whose declaration, reader or precision of birth dates is another now, whose landed files are gone or cut off, or with rows of
+    which it has become known since whose they are: what tells of that patient was not looked for in them."""
     wanted = (source.digest, receiver.code(source))
+    extracts = receiver.records.extracts(source.name)
+    owned = _owned_since(receiver, source, extracts)
     return [
         extract
-        for extract in receiver.records.extracts(source.name)
+        for extract in extracts
         if (extract.declaration, extract.code) != wanted
+        or extract.number in owned
         or not all(_is_whole(receiver.records.table(extract.number, table)) for table in (*extract.tables, REJECTS))
         or (links_of(source) and not _has_names(receiver.records.table(extract.number, REJECTS)))
     ]
+
+
+def _owned_since(receiver: DeliveryReceiver, source: Source, extracts: Sequence[Extract]) -> set[int]:
+    waiting = {
+        extract.number: extract.tables for extract in extracts if any(c.unowned for c in extract.tables.values())
+    }
+    # Few have such rows, and to look for their owners takes a query of every table.
+    now = unowned_rows(receiver, source) if waiting else {}
+    return {
+        number
+        for number, tables in waiting.items()
+        if any(now.get(number, {}).get(name, 0) < count.unowned for name, count in tables.items())
+    }
 
 
 def _has_names(rejects: Path) -> bool:
@@ -65,6 +83,9 @@ def land_again(
     ]
     if not stale:
         return ()
+    # What says whose rows are comes first.
+    order = in_order(links_of(source))
+    stale.sort(key=lambda extract: min((order.index(table) for table in extract.tables if table in order), default=0))
     known = vault.known_identifiers(key=receiver.texts(source).key, source=source.name)
     faults: list[Fault] = []
     done = []
@@ -100,6 +121,7 @@ def _land(
                     known=known,
                     local_numbers=landed.local_numbers,
                     own=landed.identities,
+                    others=receiver.linked_tables(source, but=extract.number),
                     work=room,
                 )
         tables = {

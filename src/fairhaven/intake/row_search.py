@@ -13,11 +13,12 @@ from fairhaven.intake import landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.fhir.resource_references import tokens_in
 from fairhaven.intake.linked_resources import ResourceSearch
-from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, with_linked_rows
+from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source
 from fairhaven.intake.patient_rows import bearing, naming_nobody
 from fairhaven.intake.quarantine_lines import texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
+from fairhaven.intake.row_links import links_of
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.nhs.number import nhs_numbers_in
@@ -33,6 +34,22 @@ def looking(
     with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
         secrets.define(connection, source)
         yield connection
+
+
+def unowned_rows(
+    receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract] = ()
+) -> Mapping[int, Mapping[str, int]]:
+    """Number of extract -> table -> rows that belong to nobody known by all that the source has delivered.
+
+    Args:
+        landed: extracts that have landed and are not committed.
+    """
+    if not source.tables or not links_of(source):
+        return {}
+    every = {extract.number: extract for extract in (*receiver.records.extracts(source.name), *landed)}
+    secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+    with looking(receiver, source.name, secrets, list(every.values())) as connection:
+        return unknown_owners(connection, receiver.records, source, list(every.values()))
 
 
 def lines_of(

@@ -11,6 +11,8 @@ Made of ``spelled`` (each different text once, with its number), ``worded`` and 
 | ``serials_of_own (patient_ref, number)`` | a patient's birth as spreadsheets count days and Unix seconds, for columns that are no keys: in these any number of five digits is usual |
 """
 
+from collections.abc import Sequence
+
 import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
@@ -18,6 +20,7 @@ from fairhaven.engine.sql import literal, literals
 from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_of_serials_sql, days_sql, serials_sql
 from fairhaven.identifiers.ordinary_words import COMMON_WORDS
 from fairhaven.identifiers.spellings import joined_sql, plain_sql
+from fairhaven.kernel.ids import SEPARATOR
 
 _RARE = 100_000
 """Of so many numbers of a length fewer than one is a patient's: then one that is met by chance is rarer still."""
@@ -40,6 +43,27 @@ def find_birth_dates(connection: duckdb.DuckDBPyConnection) -> None:
             f"INSERT INTO days FROM ({days_sql('dated')}) SEMI JOIN (SELECT birth_date AS day FROM births) USING (day)"
         )
     connection.execute(f"DROP TABLE dated; INSERT INTO days {days_of_serials_sql('spelled', 'births')}")
+
+
+def find_numbers_of_owners(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], *, source: str) -> None:
+    """Add to ``local_numbers`` what of texts is their row's patient's number, where none of these files says it: its pseudonym tells.
+
+    Args:
+        queries: of ``patient_ref, text``. The connection has the macro ``pseudonym_of`` of landing.
+    """
+    parts = "[trim(text)] || regexp_extract_all(text, '[0-9A-Za-z]+') || regexp_extract_all(text, '[0-9A-Za-z/-]+')"
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE may_be_numbers AS SELECT DISTINCT patient_ref, number FROM (
+            SELECT patient_ref, unnest({parts}) AS number FROM ({" UNION ALL ".join(queries)}) WHERE patient_ref IS NOT NULL
+        ) WHERE length(number) >= {_SHORTEST} AND regexp_matches(number, '[0-9]');
+        INSERT INTO local_numbers BY NAME SELECT patient_ref, number FROM may_be_numbers JOIN (
+            SELECT number, pseudonym_of({literal(source + SEPARATOR)} || number) AS of_number
+            FROM (SELECT DISTINCT number FROM may_be_numbers)
+        ) USING (number) WHERE of_number = patient_ref;
+        DROP TABLE may_be_numbers
+        """
+    )
 
 
 def find_local_numbers(connection: duckdb.DuckDBPyConnection) -> None:
