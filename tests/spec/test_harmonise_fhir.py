@@ -1256,7 +1256,15 @@ CASES = [
             "name": "Ward 3",
             "physicalType": coded("wa", f"{HL7}/location-physical-type"),
         },
-        [{"kind": "care_site", "care_site_ref": "Location/l1", "name": "Ward 3", "place_of_service_concept_id": None}],
+        [
+            {
+                "kind": "care_site",
+                "care_site_ref": "Location/l1",
+                "name": "Ward 3",
+                "place_of_service_concept_id": None,
+                "location_ref": None,
+            }
+        ],
     ),
     *[
         Case(

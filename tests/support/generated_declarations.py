@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.generated_truth import ALLERGY, ANY_ALLERGY, FORMS
+from tests.support.generated_concepts import ALLERGY, ANY_ALLERGY
+from tests.support.generated_truth import FORMS
 
 _TABLES = """
 [tables.places]
@@ -174,7 +175,7 @@ care_site_ref = "place"
 name = "name"
 place_of_service = "kind"
 place_of_service_concept_id = { column = "kind", map = { prov = 0 } }
-location_ref = "place"
+location_ref = { join = ["place", "city"], with = "|" }
 
 [[map]]
 name = "addresses"
@@ -182,7 +183,7 @@ from = "places"
 to = "location"
 when = { city = { present = true } }
 [map.set]
-location_ref = "place"
+location_ref = { join = ["place", "city"], with = "|" }
 city = "city"
 zip = "postcode"
 country = "country"

@@ -16,7 +16,8 @@ from tests.support.generated_declarations import COLUMNS
 from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit, World
 from tests.support.generated_fhir import BAD_DAY, BAD_NUMBERS, FhirWriter
 from tests.support.generated_partner import partner_rows
-from tests.support.generated_truth import FORMS, PREFIX, Row
+from tests.support.generated_periods import PREFIX, Row
+from tests.support.generated_truth import FORMS
 
 SOURCES = tuple(FORMS)
 """A source for each format, by name."""

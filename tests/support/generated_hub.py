@@ -19,10 +19,12 @@ from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
 from tests.support.actors import ANNA
+from tests.support.generated_concepts import FURTHER_CONCEPTS, FURTHER_RELATIONSHIPS
 from tests.support.generated_declarations import declare
 from tests.support.generated_facts import AS_OF, DELIVERIES, World
 from tests.support.generated_files import SOURCES, Written, nhs_number, write
-from tests.support.generated_truth import FORMS, FURTHER_CONCEPTS, FURTHER_RELATIONSHIPS, UNCODED, Row, Rows, truth
+from tests.support.generated_periods import Row
+from tests.support.generated_truth import FORMS, UNCODED, Rows, truth
 from tests.support.harmonise_cases import ANCESTORS
 from tests.support.partner_cdm import release, vocabulary_files
 
@@ -149,6 +151,10 @@ class GeneratedHub:
             for name in names:
                 if outcomes[source][name] != (rows := self.truths[source].left_out.get(name, 0)):
                     yield f"{source}: {outcomes[source][name]} left out as {name}, of {rows}"
+            emptied = self.emptied(source)
+            for key in sorted({*emptied, *self.truths[source].emptied}):
+                if emptied[key] != (rows := self.truths[source].emptied.get(key, 0)):
+                    yield f"{source}: {emptied[key]} references emptied in {'.'.join(key)}, of {rows}"
             received = sum((each.received for each in self.written[source]), Counter())
             quarantined = sum((each.quarantined for each in self.written[source]), Counter())
             for table, rows in received.items():
@@ -160,6 +166,14 @@ class GeneratedHub:
                     yield f"{source} {table}: {flow.received} received, of {rows} that were written"
                 if flow.quarantined != quarantined[table]:
                     yield f"{source} {table}: {flow.quarantined} in quarantine, of {quarantined[table]} that should be"
+
+    def emptied(self, source: str) -> Counter[tuple[str, str]]:
+        """References to what is in no row, as the build counts them."""
+        told: Counter[tuple[str, str]] = Counter()
+        for each in self.facts.emptied or ():
+            if each.source == source and each.reason == "names no row of the release":
+                told[each.cdm_table, each.column] += each.rows
+        return told
 
 
 def _receipts(source: str, receipts: Sequence[Receipt]) -> Iterator[str]:

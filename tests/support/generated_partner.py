@@ -1,11 +1,11 @@
 """The same facts as the CDM that a partner's ETL makes of them: right by the conventions, with the faults that are a hub's to find."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit, World
-from tests.support.generated_truth import Form, Making, Moments, Row, Rows
+from tests.support.generated_periods import Row
+from tests.support.generated_truth import Form, Making, Moments, Rows
 
 
 def partner_rows(world: World, delivery: int, form: Form) -> Rows:
@@ -86,8 +86,5 @@ class _Partner(Making):
             until = None
         return super().exposure(fact, (first, since, last, until), stated)
 
-    def eras(self, table: str) -> Iterator[Row]:
-        yield from ()
-
-    def periods(self) -> Iterator[Row]:
-        yield from ()
+    def derived(self) -> None:
+        """Of the periods see `partner_rows`; eras are made anew."""

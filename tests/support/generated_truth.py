@@ -6,10 +6,33 @@ being asked), ``docs/explanation/the-way-of-the-data.md`` (days of birth), OHDSI
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.support.generated_concepts import (
+    ALLERGY,
+    ALLERGY_STATUS,
+    ALLERGY_TO_PENICILLIN,
+    ANY_ALLERGY,
+    CODES,
+    EHR,
+    EHR_NOTE,
+    ENGLISH,
+    OPERATOR,
+    RACE,
+    SEX,
+    SITE,
+    SPECIALTY,
+    STATUS,
+    SUBSTANCE,
+    TYPE,
+    UNIT,
+    USUAL,
+    UTF_8,
+    VALUE,
+    WITHHELD,
+)
 from tests.support.generated_facts import (
     AS_OF,
     PLANNED,
@@ -23,83 +46,14 @@ from tests.support.generated_facts import (
     Visit,
     World,
 )
+from tests.support.generated_periods import PREFIX, Row, eras, periods
 
-Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 Moments = tuple[dt.date | None, dt.datetime | None, dt.date | None, dt.datetime | None]
 """First and last day, each with its moment, in this order: day, moment, last day, last moment."""
 
-PROGRESS_NOTE, ALLERGY_TO_PENICILLIN, ACTIVE, UPPER_ARM, CARDIOLOGY, CARDIOLOGY_OF_NUCC = range(2001, 2007)
-"""Concepts besides those of `harmonise_cases`."""
-# concept_id, name, domain, vocabulary, class, standard, code
-FURTHER_CONCEPTS = (
-    (PROGRESS_NOTE, "Progress note", "Meas Value", "LOINC", "Clinical Observation", "S", "11506-3"),
-    (ALLERGY_TO_PENICILLIN, "Allergy to penicillin", "Observation", "SNOMED", "Clinical Finding", "S", "91936005"),
-    (ACTIVE, "Active", "Meas Value", "SNOMED", "Qualifier Value", "S", "55561003"),
-    (UPPER_ARM, "Left upper arm structure", "Spec Anatomic Site", "SNOMED", "Body Structure", "S", "368208006"),
-    (CARDIOLOGY, "Cardiology", "Provider", "Medicare Specialty", "Physician Specialty", "S", "06"),
-    (CARDIOLOGY_OF_NUCC, "Cardiovascular Disease Physician", "Provider", "NUCC", "Provider", None, "207RC0000X"),
-)
-FURTHER_RELATIONSHIPS = ((CARDIOLOGY_OF_NUCC, CARDIOLOGY, "Maps to"),)
-
-# vocabulary and code -> (domain's table, concept, source concept, value concept) for each row that the code gives
-CODES: Mapping[tuple[str, str], Sequence[tuple[str, int, int, int | None]]] = {
-    ("SNOMED", "195967001"): [("condition_occurrence", 317009, 317009, None)],
-    ("SNOMED", "44054006"): [("condition_occurrence", 201826, 201826, None)],
-    ("ICD10", "J45.9"): [("condition_occurrence", 317009, 45548118, None)],
-    ("ICD10", "E11.9"): [("condition_occurrence", 201826, 45591560, None)],
-    ("ICD10", "E14.9"): [
-        ("condition_occurrence", 201826, 45600000, None),
-        ("condition_occurrence", 317009, 45600000, None),
-    ],
-    ("ICD10", "R69"): [("condition_occurrence", 0, 45600002, None)],
-    ("ICD10", "X99.9"): [("condition_occurrence", 0, 0, None)],
-    ("ICD10", "Z83.3"): [("observation", 4167217, 45600001, 201826)],
-    ("LOINC", "8480-6"): [("measurement", 3004249, 3004249, None)],
-    ("SNOMED", "229819007"): [("observation", 4275495, 4275495, None)],
-    ("SNOMED", "76009000"): [("procedure_occurrence", 4181583, 4181583, None)],
-    ("RxNorm", "861007"): [("drug_exposure", 40163924, 40163924, None)],
-    ("RxNorm", "6809"): [("drug_exposure", 1503297, 1503297, None)],
-    ("SNOMED", "69805005"): [("device_exposure", 4217646, 4217646, None)],
-    ("SNOMED", "303607000"): [("device_exposure", 0, 0, None)],
-    ("SNOMED", "119297000"): [("specimen", 4171373, 0, None)],
-    ("SNOMED", "91936005"): [("observation", ALLERGY_TO_PENICILLIN, ALLERGY_TO_PENICILLIN, None)],
-    ("RxNorm", "4"): [("observation", 0, 0, None)],
-    ("LOINC", "11506-3"): [("note", PROGRESS_NOTE, 0, None)],
-    ("LOINC", "34117-2"): [("note", 0, 0, None)],
-    ("", ""): [("payer_plan_period", 0, 0, None)],
-}
-INGREDIENT = 1503297
-"""Of both drugs."""
-SEX = {"male": 8507, "female": 8532, "unknown": 0}
-RACE = {"A": 8527}
-STATUS = {"active": 0, "provisional": 32899, "resolved": 32906}
-OPERATOR = {"<": 4171756, "<=": 4171754, ">=": 4171755, ">": 4172704}
-UNIT = {"mm[Hg]": 8876, "kPa": 44777602, "mL": 8587}
-VALUE = {"10828004": 4184633}
-SUBSTANCE = {"6809": INGREDIENT}
-SITE = {"368208006": UPPER_ARM}
-SPECIALTY = {"207RC0000X": (CARDIOLOGY, CARDIOLOGY_OF_NUCC)}
-ALLERGY = {
-    "allergy food": 4188027,
-    "allergy medication": 439224,
-    "allergy environment": 4144450,
-    "intolerance food": 4340252,
-    "intolerance medication": 4240582,
-    "intolerance environment": 4172024,
-    "intolerance biologic": 36684107,
-}
-"""The kind of an allergy to a substance; what is not here is one to whatever it be."""
-ANY_ALLERGY = 43530807
-ALLERGY_STATUS = {"active": ("55561003", ACTIVE), "inactive": ("73425007", 0), "resolved": ("413322009", 0)}
-TYPE = {"prescription": 32838, "dispensing": 32825, "administration": 32818, "statement": 32865}
-EHR, EHR_NOTE = 32817, 32831
-UTF_8, ENGLISH, WITHHELD = 32678, 4180186, "[withheld until de-identified]"
-ALGORITHM_FROM_EHR = 32882
-USUAL = {"prescription": 30, "dispensing": 30}
-"""Days that an exposure lasts of which nothing is said (Themis 57)."""
-AFTER_DEATH = dt.timedelta(days=60)
-PREFIX = {"condition_occurrence": "condition", "measurement": "measurement", "observation": "observation", "procedure_occurrence": "procedure", "drug_exposure": "drug", "device_exposure": "device", "specimen": "specimen"}  # fmt: skip
+REFERENCES = {"visit": "visit_occurrence_id", "provider": "provider_id", "care_site": "care_site_id"}
+"""What rows refer to, and the column."""
 UNCODED = "none"
 """By which the provider is known that has no specialty."""
 
@@ -111,10 +65,12 @@ class Truth:
     Args:
         rows: by table; persons by their year of birth (``who``), visits by their start (``visit``).
         left_out: facts that are no rows, by why.
+        emptied: references to what is in no row, by table and column.
     """
 
     rows: Rows
     left_out: Mapping[str, int]
+    emptied: Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +119,7 @@ class Making:
         self.places = {each.key: each.fact for each in self.standing if isinstance(each.fact, Place)}
         self.providers = {each.key: each.fact for each in self.standing if isinstance(each.fact, Provider)}
         self.left_out: Counter[str] = Counter()
+        self.emptied: Counter[tuple[str, str]] = Counter()
         self.rows: dict[str, list[Row]] = defaultdict(list)
         self.visits: dict[tuple[int, int], Visit] = {}
 
@@ -175,14 +132,28 @@ class Making:
             if isinstance(each.fact, Visit) and not self.is_left_out(each):
                 self.visits[each.person, each.key] = each.fact
                 self.rows["visit_occurrence"].append(self.visit(each, each.fact))
+                self.count_emptied("visit_occurrence", self.rows["visit_occurrence"][-1], each.fact)
         for each in self.standing:
             if isinstance(each.fact, Event) and not self.is_left_out(each):
-                for table, row in self.event(each, each.fact):
+                rows = list(self.event(each, each.fact))
+                for table, row in rows:
                     self.rows[table].append(row)
-        self.rows["observation_period"].extend(self.periods())
-        self.rows["condition_era"].extend(self.eras("condition_occurrence"))
-        self.rows["drug_era"].extend(self.eras("drug_exposure"))
-        return Truth(rows={name: rows for name, rows in self.rows.items() if rows}, left_out=dict(self.left_out))
+                self.count_emptied(rows[0][0], rows[0][1], each.fact)
+        self.derived()
+        found = {name: several for name, several in self.rows.items() if several}
+        return Truth(rows=found, left_out=dict(self.left_out), emptied=dict(self.emptied))
+
+    def derived(self) -> None:
+        self.rows["observation_period"].extend(periods(self.rows))
+        self.rows["condition_era"].extend(eras(self.rows, "condition_occurrence"))
+        self.rows["drug_era"].extend(eras(self.rows, "drug_exposure"))
+
+    def count_emptied(self, table: str, row: Row, fact: Provider | Person | Visit | Event) -> None:
+        """Count the references of a fact that are not in its row; a fact that is two rows gives each once."""
+        for name, column in REFERENCES.items():
+            of = "place" if name == "care_site" else name
+            if name in row and row[name] is None and getattr(fact, of, None) is not None:
+                self.emptied[table, column] += 1
 
     def health_system(self) -> None:
         """Places and providers; of a CDM the places that say the same are one, and they say less."""
@@ -191,7 +162,9 @@ class Making:
             if address and not (self.form.is_cdm and address in self.rows["location"]):
                 self.rows["location"].append(address)
             self.rows["care_site"].append(self.site(key, place))
-        self.rows["provider"] += map(self.staff, self.providers.values())
+        for provider in self.providers.values():
+            self.rows["provider"].append(self.staff(provider))
+            self.count_emptied("provider", self.rows["provider"][-1], provider)
 
     def site(self, key: int, place: Place) -> Row:
         return {
@@ -304,6 +277,7 @@ class Making:
                 "care_site": self.care_site(fact.place),
             }
         )
+        self.count_emptied("person", self.rows["person"][-1], fact)
         if fact.death is not None:
             # Of a month or a year that is not over, the day of the release (Themis 104 would have the last).
             died = fact.death if fact.death.day <= AS_OF else Moment(day=AS_OF)
@@ -474,75 +448,3 @@ class Making:
             "days_supply": fact.days_supply,
             "dose_unit_source_value": "mg" if fact.kind == "administration" and fact.quantity is not None else None,
         }
-
-    def periods(self) -> Iterator[Row]:
-        """From the first to the last record, and at most 60 days after death. An end that was worked out is no record."""
-        seen: dict[int, list[tuple[dt.date, dt.date]]] = defaultdict(list)
-        for table, rows in self.rows.items():
-            if table not in {"visit_occurrence", *PREFIX}:
-                continue
-            for row in rows:
-                first, last = _span(table, row)
-                if table == "drug_exposure":
-                    last = row["verbatim_end_date"]
-                seen[row["who"]].append((first, max(last or first, first)))
-        over = {row["who"]: row["death_date"] + AFTER_DEATH for row in self.rows["death"]}
-        for who, spans in seen.items():
-            first = min(start for start, _ in spans)
-            last = min(max(end for _, end in spans), AS_OF, over.get(who, AS_OF))
-            if first <= last:
-                yield {
-                    "who": who,
-                    "observation_period_start_date": first,
-                    "observation_period_end_date": last,
-                    "period_type_concept_id": ALGORITHM_FROM_EHR,
-                }
-
-    def eras(self, table: str) -> Iterator[Row]:
-        """Rows of one concept at most thirty days apart."""
-        name = "drug" if table == "drug_exposure" else "condition"
-        grouped: dict[tuple[int, int], list[tuple[dt.date, dt.date]]] = defaultdict(list)
-        for row in self.rows.get(table, []):
-            concept = INGREDIENT if name == "drug" else row["condition_concept_id"]
-            first, last = _span(table, row)
-            if concept:
-                grouped[row["who"], concept].append((first, last or first + dt.timedelta(days=1)))
-        for (who, concept), spans in grouped.items():
-            for members in _islands(sorted(spans)):
-                first, last = members[0][0], max(end for _, end in members)
-                row = {
-                    "who": who,
-                    f"{name}_concept_id": concept,
-                    f"{name}_era_start_date": first,
-                    f"{name}_era_end_date": last,
-                }
-                if name == "drug":
-                    row |= {"drug_exposure_count": len(members), "gap_days": _uncovered(members)}
-                else:
-                    row |= {"condition_occurrence_count": len(members)}
-                yield row
-
-
-def _span(table: str, row: Row) -> tuple[dt.date, dt.date | None]:
-    name = "visit" if table == "visit_occurrence" else table if table.endswith("_exposure") else PREFIX.get(table, "")
-    if f"{name}_start_date" in row:
-        return row[f"{name}_start_date"], row[f"{name}_end_date"]
-    return row[f"{name}_date"], row.get(f"{name}_end_date")
-
-
-def _islands(spans: Iterable[tuple[dt.date, dt.date]]) -> list[list[tuple[dt.date, dt.date]]]:
-    found: list[list[tuple[dt.date, dt.date]]] = []
-    for span in spans:
-        if found and (span[0] - max(end for _, end in found[-1])).days <= 30:
-            found[-1].append(span)
-        else:
-            found.append([span])
-    return found
-
-
-def _uncovered(members: Sequence[tuple[dt.date, dt.date]]) -> int:
-    reached, days = members[0][1], 0
-    for first, last in members[1:]:
-        days += max((first - reached).days, 0)
-        reached = max(reached, last)
-    return days

@@ -138,7 +138,7 @@ class _Making:
         visits = [self.key() for _ in range(self.random.randint(0, 3))]
         for key in visits:
             self.say("visits", key, number, self.visit(birth), self.corrected_visit)
-        for _ in range(self.random.randint(0, 10)):
+        for _ in range(self.random.randint(0, 25)):
             self.say("events", self.key(), number, self.event(birth, visits), self.corrected_event)
 
     def key(self) -> int:

@@ -12,8 +12,12 @@ HOME = "ho"
 """A house: where somebody lives, which is no place of care."""
 
 
+def _has_address(table: ir.Table) -> ir.BooleanValue:
+    return ibis.or_(*(table[name].notnull() for name in ("postcode", "city", "state", "country")))
+
+
 def _addressed(_: RuleContext, table: ir.Table) -> ir.Table:
-    return table.filter(ibis.or_(*(table[name].notnull() for name in ("postcode", "city", "state", "country"))))
+    return table.filter(_has_address(table))
 
 
 def _is_site(location: ir.Table) -> ir.BooleanValue:
@@ -53,7 +57,7 @@ def _site(placed: ir.Table, resource: str) -> Columns:
         "name": placed["name"],
         "place_of_service_concept_id": no_concept(placed["type_code"]),
         "place_of_service": placed["type_code"],
-        "location_ref": _ref(placed, resource),
+        "location_ref": _has_address(placed).ifelse(_ref(placed, resource), ibis.null("string")),
     }
 
 
