@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Controller = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CONTROLLER]", help="Name of the controller's file, without .toml.", show_default="every controller"
+        metavar="CONTROLLER", help="Name of the controller's file, without .toml.", show_default="every controller"
     ),
 ]
 
