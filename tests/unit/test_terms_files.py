@@ -122,6 +122,12 @@ def test_a_term_of_data_use_that_is_unknown_or_not_whole_is_a_fault(
     assert words in message
 
 
+def test_terms_without_a_name_of_their_own_are_faults_that_say_how_it_is_meant(tmp_path: Path) -> None:
+    found = faults(tmp_path, 'title = "Hillside"\n[terms]\npurposes = ["health-research"]\n[terms."a b"]\n')
+    assert found[0] == (3, "terms.purposes", "must be a table of its own, as [terms.NAME]")
+    assert (4, "terms.a b", "must be letters, digits, _ and -") in found
+
+
 def test_two_sets_of_terms_for_one_dataset_are_a_fault(tmp_path: Path) -> None:
     again = WHOLE.partition("\n\n")[2].replace("terms.gp", "terms.more")
     [(line, field, message)] = faults(tmp_path, WHOLE + again)

@@ -55,6 +55,10 @@ def _place(detail: "ErrorDetails") -> Place:
 def _message(detail: "ErrorDetails", form: Any) -> str:
     kind, context, place = detail["type"], detail.get("ctx", {}), _place(detail)
     match kind:
+        case "model_type" | "model_attributes_type" if (
+            len(place) > 1 and get_origin(_form_at(form, place[:-1])) is Mapping
+        ):
+            return f"must be a table of its own, as [{dotted(place[:-1])}.NAME]"
         case "missing":
             return f"is missing{_meant(form, place)}"
         case "extra_forbidden":
