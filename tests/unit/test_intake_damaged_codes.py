@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.cli import delivery_text
-from fairhaven.harmonise import codes_read, read_mapping
+from fairhaven.harmonise import codes_read, damaged_keys, read_mapping
+from fairhaven.harmonise.local_maps import CodeMap
 from fairhaven.intake import ReadTexts, Receipt
 from fairhaven.intake.landing import LandingResult
 from fairhaven.kernel.toml import Document
@@ -30,7 +31,7 @@ DAMAGED = {
     "code": {"cut": 1, "date": 1, "rounded": 3},
     "drug": {"zero": 1},
     "event_id": {"rounded": 2},
-    "patient_id": {"rounded": 2},
+    "patient_id": {"cut": 1, "rounded": 2},
     "whole": {"cut": 1},
 }
 ROWS = [
@@ -38,7 +39,7 @@ ROWS = [
     ("1", "p1", "1.23E+17", "5009012301", "1E10", "999000021000000000"),
     ("2", "p1", "1.23E+17", "00002143380", "14E2.", "5009012301"),
     ("3", "p2", '="9.99E+16"', "", "XE0Uc", ""),
-    ("4", "p2", "1-Mar", "", "", ""),
+    ("4", "123456789012345000", "1-Mar", "", "", ""),
     ("5", "p3", "999000021000000333", "", "", ""),
     # What is mended for certain, and what is whole.
     ("6", "p3", "44054006.0", "0002-1433-80", "", "1"),
@@ -131,6 +132,19 @@ def test_source_values_of_a_cdm_are_told_where_the_partner_found_no_concept(tmp_
     source = hub.source('title = "x"\ncontroller = "c"\nkind = "cdm"\nformat = "omop"\n', "partner")
     tables = hub.deliver(source, [cdm]).extracts[0].tables
     assert tables["condition_occurrence"].damaged == {"condition_source_value": {"cut": 1, "rounded": 1}}
+
+
+def test_codes_of_a_map_that_a_spreadsheet_damaged_are_told_by_check() -> None:
+    def entry(code: str, line: int, vocabulary: str = "lab") -> CodeMap:
+        return CodeMap(vocabulary=vocabulary, code=code, text="", target_concept_id=3004410, line=line)
+
+    files = {
+        "lab.csv": [entry("HB", 2), entry("1.23E+17", 3), entry("1-Mar", 4), entry("44054006", 5, "SNOMED CT")],
+        "b.csv": [entry("1E5", 2)],
+    }
+    [fault] = damaged_keys(files)
+    assert (fault.path, fault.line) == ("vocabulary/lab.csv", 3)
+    assert fault.message.startswith("maps 2 codes") and fault.message.endswith("1.23E+17, 1-Mar")
 
 
 def test_which_columns_hold_codes_and_of_which_vocabularies_the_rules_say(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
 _DELIMITERS = {"\t": "tabs", " ": "blanks", ",": "commas", ";": "semicolons"}
 _DAMAGE = {
     "rounded": "long numbers with an exponent, whose last digits are lost",
-    "cut": "identifiers of SNOMED CT whose last digits are lost (a build restores those of which the vocabulary has the only one that fits)",
+    "cut": "long numbers whose last digits are lost (of SNOMED CT a build restores those of which the vocabulary has the only one that fits)",
     "date": "codes taken for dates",
     "zero": "NDC of ten digits, of which a leading zero is lost before one of the parts",
 }

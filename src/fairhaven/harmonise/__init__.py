@@ -2,7 +2,7 @@
 
 from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import CDM_READ, omop_rows
-from fairhaven.harmonise.code_map_checks import contradictions, missing_texts, target_warnings
+from fairhaven.harmonise.code_map_checks import contradictions, damaged_keys, missing_texts, target_warnings
 from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
@@ -35,6 +35,7 @@ __all__ = [
     "check_columns",
     "codes_read",
     "contradictions",
+    "damaged_keys",
     "fhir_rows",
     "harmonise",
     "local_maps",

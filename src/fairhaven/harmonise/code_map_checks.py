@@ -14,6 +14,7 @@ from fairhaven.harmonise.mapping_file import MapRule
 from fairhaven.harmonise.mapping_values import ConstantValue, MappedValue, MappingValue
 from fairhaven.kernel.errors import Fault
 from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
+from fairhaven.omop.spreadsheet_codes import damage_of
 
 _SHOWN = 5
 """Codes or lines of one kind that are named; the rest is counted."""
@@ -56,6 +57,19 @@ def contradictions(files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
                 line=about[0].line or None,
                 message=f"maps {len(about):,} codes otherwise than vocabulary/{other}, whose entries count as its name comes first: "
                 + _some([each.code or each.text for each in about]),
+            )
+
+
+def damaged_keys(files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
+    """Codes of maps that a spreadsheet seems to have changed so that one stands for many (`omop.spreadsheet_codes`)."""
+    for file, given in sorted(files.items()):
+        found = [entry for entry in given if damage_of(entry.code, omop_spelling(entry.vocabulary.strip()))]
+        if found:
+            yield Fault(
+                path=f"vocabulary/{file}",
+                line=found[0].line or None,
+                message=f"maps {len(found):,} codes that look damaged by a spreadsheet (an exponent, digits cut off, a date): one may stand for many, "
+                f"and whatever is delivered as damaged is mapped by it. Write the map anew, with its codes as text: {_some([each.code for each in found])}",
             )
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.process_key import rows_of
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import Format, Source, TableDeclaration
 from fairhaven.omop.spreadsheet_codes import SHORT_NDC, SUSPICIOUS, CodeDamage, damage_of
 
-_EXPONENT = "[0-9][eE][+][0-9]"
+_OF_MANY = "[0-9][eE][+][0-9]|^[0-9]{15}00+$"
+"""Pattern of numbers of rows and patients that are worth a look."""
 _SOURCE_VALUE, _CONCEPT, _CODE, _VOCABULARY = "_source_value", "_concept_id", "code", "vocabulary_id"
 
 
@@ -42,14 +42,14 @@ class _Column:
     def is_suspicious(self) -> str:
         """SQL: whether a value is worth a look."""
         is_ndc = "NDC" in self.vocabularies or self.vocabulary != "NULL"
-        pattern = _EXPONENT if self.is_number else f"{SUSPICIOUS}|{SHORT_NDC}" if is_ndc else SUSPICIOUS
+        pattern = _OF_MANY if self.is_number else f"{SUSPICIOUS}|{SHORT_NDC}" if is_ndc else SUSPICIOUS
         return f"coalesce(regexp_matches({self.value}, {literal(pattern)}), false)"
 
     def damage(self, value: str, vocabulary: str | None) -> CodeDamage | None:
         """What happened to a value, as the first of its vocabularies has it that says so."""
         of = [vocabulary] if vocabulary else sorted(self.vocabularies)
         kinds = [kind for each in of if (kind := damage_of(value, each))]
-        return next((kind for kind in kinds if not self.is_number or kind is CodeDamage.ROUNDED), None)
+        return next((kind for kind in kinds if not self.is_number or kind is not CodeDamage.DATE), None)
 
 
 def damaged_codes(
@@ -68,17 +68,28 @@ def damaged_codes(
     rows = f"{rows_of(landed)} AS r"
     found = defaultdict[str, Counter[str]](Counter)
     if declaration.name in source.tables and declaration.patient:
-        # The number did not land; whose rows they are did.
-        rounded = f"(SELECT patient_ref FROM patients WHERE regexp_matches(patient, {literal(_EXPONENT)}))"
-        if count_of(connection, f"SELECT count(*) FROM {rounded}"):
-            of_patients = count_of(connection, f"SELECT count(*) FROM {rows} WHERE patient_ref IN {rounded}")
-            found[declaration.patient][CodeDamage.ROUNDED.value] = of_patients
+        _count_patients(connection, declaration.patient, rows, found)
     for column in _suspicious(connection, rows, list(_columns(source, declaration, columns))):
         query = f"SELECT {column.value}, {column.vocabulary}, count(*) FROM {rows} WHERE {column.is_suspicious} GROUP BY ALL"
         for value, vocabulary, number in connection.execute(query).fetchall():
             if kind := column.damage(value, vocabulary):
                 found[column.name][kind.value] += number
     return {name: dict(sorted(kinds.items())) for name, kinds in found.items() if kinds.total()}
+
+
+def _count_patients(
+    connection: duckdb.DuckDBPyConnection, column: str, rows: str, found: Mapping[str, Counter[str]]
+) -> None:
+    """Count the rows of patients whose number is that of many. The number did not land; whose rows they are did."""
+    number = _Column(name=column, value="patient", is_number=True)
+    suspicious = connection.execute(
+        f"SELECT patient_ref, patient FROM patients WHERE {number.is_suspicious}"
+    ).fetchall()
+    kinds = {ref: kind.value for ref, patient in suspicious if (kind := number.damage(patient, None))}
+    if kinds:
+        query = f"SELECT patient_ref, count(*) FROM {rows} WHERE patient_ref IN (SELECT unnest($refs::VARCHAR[])) GROUP BY ALL"
+        for ref, several in connection.execute(query, {"refs": [*kinds]}).fetchall():
+            found[column][kinds[ref]] += several
 
 
 def _suspicious(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[_Column]) -> list[_Column]:
@@ -127,5 +138,5 @@ def _declared(source: Source, declaration: TableDeclaration, columns: Collection
         value = f"r.{identifier(column.name)}::VARCHAR"
         if column.name in columns and column.name in codes and column.type in ("text", "number", "whole"):
             yield _Column(name=column.name, value=value, vocabularies=codes[column.name])
-        elif column.name in columns and column.name in declaration.key and column.type == "text":
+        elif column.name in columns and column.name in declaration.key and column.type in ("text", "whole"):
             yield _Column(name=column.name, value=value, is_number=True)

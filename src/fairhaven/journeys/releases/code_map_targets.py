@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from fairhaven.harmonise import contradictions, target_warnings, vocabulary_tables
+from fairhaven.harmonise import contradictions, damaged_keys, target_warnings, vocabulary_tables
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import check_vocabulary
 from fairhaven.kernel.errors import Fault
@@ -11,13 +11,13 @@ from fairhaven.omop.vocabulary import Vocabulary
 
 
 def code_map_warnings(rooms: Rooms) -> tuple[Fault, ...]:
-    """Codes that two maps disagree on, and targets that are unknown, not standard or of another domain (of these none where there is no
+    """Codes that two maps disagree on or that a spreadsheet damaged, and targets that are unknown, not standard or of another domain (of these none where there is no
     vocabulary yet).
 
     Raises:
         Invalid: the vocabulary is not as it was loaded.
     """
-    disagreeing = tuple(contradictions(rooms.code_maps))
+    disagreeing = (*contradictions(rooms.code_maps), *damaged_keys(rooms.code_maps))
     if not any(rooms.code_maps.values()) or not (rooms.store / "vocabulary" / "current.json").exists():
         return disagreeing
     vocabulary = Vocabulary.open(rooms.store / "vocabulary")
