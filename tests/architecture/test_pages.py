@@ -18,7 +18,7 @@ _EXACT = {
     "fairhaven.release.facts",
     "fairhaven.release.row_counts",
 }
-_WITHOUT_COUNTS_OF_PERSONS = {"fairhaven.release.facts.SourceFacts", "fairhaven.release.facts.ExtractFacts"}
+_WITHOUT_COUNTS_OF_PERSONS = {"fairhaven.release.facts.SourceFacts"}
 
 
 def _forbidden(module: Module) -> list[str]:
