@@ -127,6 +127,13 @@ def as_cell(count: int | Cell) -> Cell:
     return count if isinstance(count, Cell) else Cell(rows=count, persons=count)
 
 
+def as_rounded(count: int, policy: Policy) -> tuple[int, int]:
+    """Between what a count is that is shown as this one is, the ends with it; those of even ties are taken for both."""
+    told = policy.rounded(count)
+    above = policy.half_width if policy.ties is Ties.EVEN else policy.round_to - 1 - policy.half_width
+    return max(told - policy.half_width, min(policy.threshold, count)), told + above
+
+
 def shown(count: int) -> Protected:
     """A count that may be seen."""
     return Protected(value=count, text=f"{count:,}", mark=str(count))
@@ -173,9 +180,9 @@ def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> list[Key]:
     also: list[Key] = []
     if not small or policy.round_to == 1:
         return also
-    total = _as_rounded(sum(cell.rows for cell in sizes.values()), policy)
+    total = as_rounded(sum(cell.rows for cell in sizes.values()), policy)
     while len(also) < len(others):
-        shown_cells = [_as_rounded(sizes[key].rows, policy) for key in others[len(also) :]]
+        shown_cells = [as_rounded(sizes[key].rows, policy) for key in others[len(also) :]]
         least = total[0] - sum(most for _, most in shown_cells)
         most = total[1] - sum(low for low, _ in shown_cells)
         lowest = -math.inf if also else least - (len(small) - 1) * (policy.threshold - 1)
@@ -183,13 +190,6 @@ def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> list[Key]:
             break
         also.append(others[len(also)])
     return also
-
-
-def _as_rounded(count: int, policy: Policy) -> tuple[int, int]:
-    """Between what a count is that is shown as this one is; the ends of even ties are taken for both."""
-    told = policy.rounded(count)
-    above = policy.half_width if policy.ties is Ties.EVEN else policy.round_to - 1 - policy.half_width
-    return max(told - policy.half_width, min(policy.threshold, count)), told + above
 
 
 def adds_up(policy: Policy, *, hidden: int) -> bool:

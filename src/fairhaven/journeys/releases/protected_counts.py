@@ -4,13 +4,15 @@ Rows on their way and rows by source are protected in `protected_rows`; here per
 release are shown first; a count that lies so close to theirs that it tells of few is not shown in any section.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 from fairhaven.archive import Change, Release
-from fairhaven.disclosure import Cell, Policy, Protected, hidden, lacks_few, protect, protect_table, shown
+from fairhaven.disclosure import Cell, Policy, Protected, as_rounded, hidden, lacks_few, protect, protect_table, shown
 from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.protected_lines import ProtectedLines
 from fairhaven.journeys.releases.protected_rows import (
@@ -168,6 +170,8 @@ def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> Linkage
     elif policy.secondary and linkage.steps.get(_ALONE, 0) >= policy.threshold and steps[_ALONE].is_hidden:
         others = {step: count for step, count in linkage.steps.items() if step != _ALONE}
         steps = {**steps, _ALONE: shown(linkage.steps[_ALONE]), **protect_table(others, policy).cells}
+    elif not policy.secondary and _are_told_by_rounded_records(linkage, by_sources, steps, policy):
+        records, steps = unknown, dict.fromkeys(steps, unknown)
     if lacks_few(everybody, linkage.persons, policy):  # the difference is those who opted out
         persons = unknown
         by_sources = dict.fromkeys(by_sources, persons)
@@ -214,6 +218,41 @@ def _are_told_by_records(linkage: LinkageSummary, policy: Policy) -> bool:
             left, rest = linkage.persons - few, further - (sources - 1) * few
             if not others or left * min(others) > rest or (is_exact and left * max(others) < rest):
                 return True
+    return False
+
+
+def _are_told_by_rounded_records(
+    linkage: LinkageSummary, by_sources: Mapping[int, Protected], steps: Mapping[str, Protected], policy: Policy
+) -> bool:
+    """The same where all is rounded: whether patient records, less persons any number of times, leave a few persons less room than that.
+
+    Records that nothing linked are the persons of one source: what is said of one is known of the other.
+    """
+    found = {sources: persons for sources, persons in linkage.persons_by_sources.items() if persons}
+    few = [sources for sources, persons in found.items() if policy.is_small(persons)]
+    alone = steps.get(_ALONE)
+    if few and alone is not None and 1 in found and alone.is_hidden != by_sources[1].is_hidden:
+        return True
+    between: dict[int, tuple[float, float]] = {
+        sources: (1, policy.threshold - 1 if sources in few else math.inf)
+        if sources in few or by_sources[sources].is_hidden
+        else as_rounded(persons, policy)
+        for sources, persons in found.items()
+    }
+    records, everybody = as_rounded(linkage.patients, policy), as_rounded(linkage.persons, policy)
+    is_exact = sum(sources * persons for sources, persons in found.items()) == linkage.patients
+    for sources, times in product(few, range(max(found, default=0) + 1)):
+        if sources == times:
+            continue
+        # Each number of sources, less so many times, times its persons.
+        low = records[0] - times * everybody[1] if is_exact else -math.inf
+        high: float = records[1] - times * everybody[0]
+        for other in found.keys() - {sources, times}:
+            ends = sorted((other - times) * end for end in between[other])
+            low, high = low - ends[1], high - ends[0]
+        least, most = sorted(end / (sources - times) for end in (low, high))
+        if least > 1 or most < policy.threshold - 1:
+            return True
     return False
 
 
