@@ -458,10 +458,11 @@ def report(
     checked: QualityReport | None = None,
     changes: Mapping[str, tuple[Change, int]] = _CHANGES,
     quarantine: tuple[QuarantinedRows, ...] = _QUARANTINE,
+    persons: int = 1_094,
     **rows: Any,
 ) -> ReleaseReport:
     """The whole region's release as it may be shown, with what is given instead; *rows* are those of its `RowCounts`."""
-    release = _release(number=2, seal=seal, facts=facts or manifest(), persons=1_094)
+    release = _release(number=2, seal=seal, facts=facts or manifest(), persons=persons)
     counted = RowCounts(content=release.content, links=written(), years=_years(), unmapped=_CODES, notes=2_417)
     return protected(
         release,

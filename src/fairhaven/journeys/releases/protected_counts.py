@@ -20,6 +20,7 @@ from fairhaven.journeys.releases.protected_rows import (
     beside,
     protected_quarantine,
     protected_rows,
+    protected_written,
     protected_years,
 )
 from fairhaven.journeys.releases.release_report import (
@@ -69,9 +70,16 @@ def protected(
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     flows = facts.row_flow
-    lines = ProtectedLines(facts, row_counts.links, _persons_beside(facts, described.scorecard, persons), policy)
+    written = protected_written(row_counts.links, persons, policy)
+    lines = ProtectedLines(
+        facts,
+        row_counts.links,
+        policy,
+        unsaid={(row.source, row.table) for each in written.values() for row in each.values() if row.rows.is_hidden},
+        persons=_persons_beside(facts, described.scorecard, persons),
+    )
     fates = ProtectedFates(lines.told, policy, is_in_use_known=lines.is_in_use_known) if flows else None
-    rows = protected_rows(fates, flows, row_counts.links, facts.sources, persons, policy) if fates else None
+    rows = protected_rows(fates, flows, written, facts.sources, policy) if fates else None
     tables = rows.tables if rows else ()
     codes = _codes(row_counts, rows, policy)
     return ReleaseReport(
@@ -343,8 +351,7 @@ def _failed(
 
 def _codes(counts: RowCounts, rows: RowsShown | None, policy: Policy) -> tuple[UnmappedCode, ...]:
     """Codes of each source and table. They add up to its unmapped rows, and are hidden where these are."""
-    links = zip(counts.links, rows.written, strict=True) if rows else ()
-    unsaid = {(link.source, link.cdm_table) for link, shown_of in links if shown_of.unmapped.count.is_hidden}
+    unsaid = {(row.source, row.table) for row in (rows.written if rows else ()) if row.unmapped.count.is_hidden}
     without = {(link.source, link.cdm_table): link.unmapped for link in counts.links}
     unknown = hidden(policy, is_one_of_several=True)
     codes: list[UnmappedCode] = []

@@ -6,7 +6,7 @@ would tell so nothing is said, and no sum has them.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,13 +32,20 @@ class ProtectedLines:
 
     Args:
         written: rows of the release by source and table.
+        unsaid: (source, table of the release) of which rows are hidden.
         persons: counts of persons that stand on the page: source -> of those that it knows, and of all under an empty name.
     """
 
     def __init__(
-        self, facts: ReleaseFacts, written: Sequence[SourceRows], persons: Mapping[str, Sequence[int]], policy: Policy
+        self,
+        facts: ReleaseFacts,
+        written: Sequence[SourceRows],
+        policy: Policy,
+        *,
+        unsaid: Collection[tuple[str, str]],
+        persons: Mapping[str, Sequence[int]],
     ) -> None:
-        self._facts, self._persons, self._policy = facts, persons, policy
+        self._facts, self._persons, self._policy, self._unsaid = facts, persons, policy, unsaid
         self._flows: dict[str, list[RowFlow]] = {}
         for flow in sorted(facts.row_flow, key=lambda flow: (-flow.received, flow.table)):
             self._flows.setdefault(flow.source, []).append(flow)
@@ -100,10 +107,12 @@ class ProtectedLines:
         return self._policy.secondary and self._policy.is_small(self._left[source, reason])
 
     def _leaves_few(self, source: str, chain: RowChain, unsaid: set[str]) -> bool:
-        """Whether lines in use and rows made of them tell how few became none, for one reason or in all.
+        """Whether lines in use and rows made of them tell one of the other, or how few became none, for one reason or in all.
 
         What is left of lines is known, and so are the reasons that are said. Further ones are made *unsaid* where that will do.
         """
+        if chain.unsaid < self._policy.threshold and any((source, table) in self._unsaid for table in chain.made):
+            return True  # lines in use would say what is hidden of the rows made of them
         if self._policy.is_small(chain.others) and chain.others:
             each = [flow for flow in self._flows[source] for _ in range(chain.tables.get(flow.table, 0))]
             return self._policy.secondary or self._is_rest_told(each, [chain.rows])

@@ -156,21 +156,16 @@ def _worth_of_fate(key: Key) -> float:
 def protected_rows(
     fates: ProtectedFates,
     flows: Sequence[RowFlow],
-    written: Sequence[SourceRows],
+    by_table: Mapping[str, Mapping[str, WrittenTable]],
     listed: Sequence[SourceFacts],
-    everybody: int,
     policy: Policy,
 ) -> RowsShown:
     """What became of the rows received, and what each source wrote to each table.
 
     Args:
         fates: of those of these flows of which they may be told.
-        everybody: persons of the release, which stand on the same page.
+        by_table: as `protected_written` says.
     """
-    by_table = {
-        table: _written([row for row in written if row.cdm_table == table], everybody, policy)
-        for table in dict.fromkeys(row.cdm_table for row in written)
-    }
     made = tuple(rows[""] for rows in by_table.values())
     # Of the tables that are shown: the others would be what is left of a true sum.
     rows_made = sum(table.rows.value or 0 for table in made)
@@ -197,7 +192,7 @@ def protected_rows(
         made=rows_made,
         unmapped=unmapped / rows_made if rows_made else 0.0,
         tables=made,
-        written=tuple(by_table[row.cdm_table][row.source] for row in written),
+        written=tuple(row for each in by_table.values() for source, row in each.items() if source),
     )
 
 
@@ -280,6 +275,20 @@ def _less(rows: Protected, lost: Protected, policy: Policy) -> Protected:
     if rows.value is None or lost.value is None:
         return hidden(policy, is_one_of_several=True)
     return shown(max(rows.value - lost.value, 0))
+
+
+def protected_written(
+    written: Sequence[SourceRows], everybody: int, policy: Policy
+) -> Mapping[str, Mapping[str, WrittenTable]]:
+    """Table -> source -> rows of it, and of all sources under an empty name.
+
+    Args:
+        everybody: persons of the release, which stand on the same page.
+    """
+    return {
+        table: _written([row for row in written if row.cdm_table == table], everybody, policy)
+        for table in dict.fromkeys(row.cdm_table for row in written)
+    }
 
 
 def _written(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapping[str, WrittenTable]:

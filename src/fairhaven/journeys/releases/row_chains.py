@@ -18,13 +18,14 @@ class RowChain:
     Args:
         tables: the source's, those with most lines in use first -> how many rows each line makes, one where only some make any.
         lines: in use, so many times.
-        rows: of the release.
+        made, rows: tables of the release, and their rows.
         left: reason (`harmonise.LEFT_OUT`) -> lines that became no row.
         is_one_each: no line is known to be several rows, so that lines less rows are those that are no row of their own.
     """
 
     tables: Mapping[str, int]
     lines: int
+    made: frozenset[str]
     rows: int
     left: Mapping[str, int]
     is_one_each: bool
@@ -60,10 +61,10 @@ def row_chains(facts: ReleaseFacts, source: str, written: Mapping[str, int]) -> 
             {number: rules[number].table for number in together},
             in_use,
             outcomes,
-            rows=sum(written[end] for end in set[str]().union(*(ends[number] for number in together))),
+            made={table: written[table] for table in tables},
             is_said=any(rules[number].target not in _OF_NO_SOURCE for number in together),
         )
-        for together in _together(ends)
+        for together, tables in _together(ends)
     ]
 
 
@@ -72,7 +73,7 @@ def _chain(
     in_use: Mapping[str, int],
     outcomes: Mapping[int, Counter[str]],
     *,
-    rows: int,
+    made: Mapping[str, int],
     is_said: bool,
 ) -> RowChain:
     whole = Counter(table for number, table in table_of.items() if outcomes[number].total() == in_use[table])
@@ -80,18 +81,26 @@ def _chain(
     tables = {table: max(whole[table], 1) for table in largest}
     lines = sum(in_use[table] * times for table, times in tables.items())
     left = Counter[str]()
+    rows = sum(made.values())
     others = lines - rows
     for number in table_of:
         left.update({why: count for why, count in outcomes[number].items() if why in LEFT_OUT})
         others -= sum(count for why, count in outcomes[number].items() if why in (*LEFT_OUT, JOINED))
-    return RowChain(tables=tables, lines=lines, rows=rows, left=left, is_one_each=is_said and others >= 0)
+    return RowChain(
+        tables=tables,
+        lines=lines,
+        made=frozenset(made),
+        rows=rows,
+        left=left,
+        is_one_each=is_said and others >= 0,
+    )
 
 
-def _together(ends: Mapping[int, Collection[str]]) -> Iterable[set[int]]:
-    """Rules by the tables that they fill: those that share one, and those that share one with these."""
+def _together(ends: Mapping[int, Collection[str]]) -> Iterable[tuple[set[int], set[str]]]:
+    """Rules with the tables that they fill: those that share one, and those that share one with these."""
     found: list[tuple[set[int], set[str]]] = []
     for number, tables in ends.items():
         joined = [each for each in found if each[1] & set(tables)]
         found = [each for each in found if each not in joined]
         found.append(({number}.union(*(each[0] for each in joined)), set(tables).union(*(each[1] for each in joined))))
-    return [rules for rules, _ in found]
+    return found
