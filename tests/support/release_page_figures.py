@@ -187,7 +187,7 @@ class ReleasePageFigures:
         unmapped: dict[str, list[Hashable]] = {}
         for table, source, count, without, _ in self.page.table("Rows written to the release."):
             name = _plain(table)
-            rows.setdefault(name, []).append(self._count(count, name, source, "rows"))
+            rows.setdefault(name, []).append(self._rows_written(count, name, source))
             unmapped.setdefault(name, []).append(self._count(without, name, source, "unmapped"))
             self._adds_up([unmapped[name][-1], (name, source, "mapped")], rows[name][-1])
         for table, count, without, _ in self.page.table("Rows of each table, as they are drawn."):
@@ -212,7 +212,7 @@ class ReleasePageFigures:
             ]
             written = self.page.table("Rows written to the release.")
             rows = [
-                self._count(count, _plain(name), of, "rows")
+                self._rows_written(count, _plain(name), of)
                 for name, of, count, *_ in written
                 if of == source and _plain(name) in equation.made
             ]
@@ -230,6 +230,14 @@ class ReleasePageFigures:
             if where in left:
                 self._adds_up(of_chains, left[where])
 
+    def _rows_written(self, text: str, table: str, source: str) -> Hashable:
+        """Rows of a table that come from a source; where all is rounded, the mapped and the others are, each by itself."""
+        if self.policy.round_to == 1 or not re.fullmatch(r"[\d,]+", text) or text == "0":
+            return self._count(text, table, source, "rows")
+        number, reach = int(text.replace(",", "")), 2 * (self.policy.round_to - 1)
+        self.solver.unknown((table, source, "rows"), least=max(number - reach, 0), most=number + reach)
+        return (table, source, "rows")
+
     def _years(self) -> None:
         caption = "Event rows by year and source"
         columns = next((table.columns for table in self.page.tables if table.caption == caption), [])
@@ -239,7 +247,7 @@ class ReleasePageFigures:
                 of_source.setdefault(source, []).append(self._count(text, source, int(year)))
         written = self.page.table("Rows written to the release.")
         for source, parts in of_source.items():
-            rows = [self._count(count, _plain(table), of, "rows") for table, of, count, *_ in written if of == source]
+            rows = [self._rows_written(count, _plain(table), of) for table, of, count, *_ in written if of == source]
             self._adds_up([*parts, (source, "without a year")], (source, "written"))
             self._adds_up(rows, (source, "written"))
 

@@ -90,8 +90,10 @@ def protect_table(cells: Mapping[Key, int | Cell], policy: Policy) -> ProtectedT
         also = _secondary(sizes, small, policy) if small else []
         protected |= {key: hidden(policy, is_one_of_several=True) for key in (*small, *also)}
     else:
-        also = _until_blurred(sizes, policy)
-        few = [key for key, cell in sizes.items() if cell.rows and is_small(cell, policy)] if also else []
+        also, is_blurred = _until_blurred(sizes, policy)
+        # Small ones that are together too many for each to be anything small are not said to be small.
+        is_said = is_blurred and not also
+        few = [] if is_said else [key for key, cell in sizes.items() if cell.rows and is_small(cell, policy)]
         protected |= {key: hidden(policy, is_one_of_several=True) for key in (*few, *also)}
     count = len(small) + len(also)
     return ProtectedTable(
@@ -167,8 +169,8 @@ def _secondary(sizes: Mapping[Key, Cell], small: Sequence[Key], policy: Policy) 
     return also
 
 
-def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> list[Key]:
-    """Where all counts shown are rounded, the cells to hide for the sake of the small ones: until these may be anything.
+def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> tuple[list[Key], bool]:
+    """Where all counts shown are rounded, the cells to hide for the sake of the small ones: until these may be anything; and whether they may.
 
     The total is known as the policy rounds it. What it and the shown cells leave for the small ones is known to within the rounding of
     each, which few cells may not blur enough.
@@ -178,18 +180,20 @@ def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> list[Key]:
         (key for key in sizes if sizes[key].rows and not is_small(sizes[key], policy)), key=lambda key: sizes[key].rows
     )
     also: list[Key] = []
-    if not small or policy.round_to == 1:
-        return also
-    total = as_rounded(sum(cell.rows for cell in sizes.values()), policy)
-    while len(also) < len(others):
+    everything = sum(cell.rows for cell in sizes.values())
+    if not small or policy.round_to == 1 or everything < policy.threshold:
+        return also, True
+    total = as_rounded(everything, policy)
+    while True:
         shown_cells = [as_rounded(sizes[key].rows, policy) for key in others[len(also) :]]
         least = total[0] - sum(most for _, most in shown_cells)
         most = total[1] - sum(low for low, _ in shown_cells)
         lowest = -math.inf if also else least - (len(small) - 1) * (policy.threshold - 1)
         if lowest <= 1 and most - (len(small) - 1 + len(also)) >= policy.threshold - 1:
-            break
+            return also, True
+        if len(also) == len(others):
+            return also, False
         also.append(others[len(also)])
-    return also
 
 
 def adds_up(policy: Policy, *, hidden: int) -> bool:

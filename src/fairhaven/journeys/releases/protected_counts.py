@@ -165,21 +165,25 @@ def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> Linkage
     steps = protect_table(linkage.steps, policy).cells
     persons, records = protect(linkage.persons, policy), shown(policy.rounded(linkage.patients))
     unknown = hidden(policy, is_one_of_several=True)
-    if policy.secondary and any(cell.is_hidden for cell in by_sources.values()):
+    is_few = any(map(policy.is_small, linkage.persons_by_sources.values())) or any(
+        cell.is_hidden for cell in by_sources.values()
+    )
+    if is_few:
         # Records are persons by number of sources, each so many times, and those that nothing linked are the persons of one source.
-        by_sources = dict.fromkeys(by_sources, unknown)
-        if _are_told_by_records(linkage, policy):
-            records, steps = unknown, dict.fromkeys(steps, unknown)
-        elif (
-            abs(linkage.persons_by_sources.get(1, 0) - linkage.steps.get(_ALONE, 0)) < policy.threshold
-            and _ALONE in steps
-        ):
-            steps = {**steps, **dict.fromkeys(_with_another(linkage.steps, steps), unknown)}
-    elif policy.secondary and linkage.steps.get(_ALONE, 0) >= policy.threshold and steps[_ALONE].is_hidden:
+        if policy.secondary:
+            by_sources, is_told = dict.fromkeys(by_sources, unknown), _are_told_by_records(linkage, policy)
+        else:
+            is_told = _are_told_by_rounded_records(linkage, by_sources, policy)
+        if is_told:
+            records = unknown
+        if is_told or abs(linkage.persons_by_sources.get(1, 0) - linkage.steps.get(_ALONE, 0)) < policy.threshold:
+            # Records that the other steps leave would say how many persons of one source there are at most.
+            steps = dict.fromkeys(steps, unknown)
+    elif linkage.steps.get(_ALONE, 0) >= policy.threshold:
         others = {step: count for step, count in linkage.steps.items() if step != _ALONE}
-        steps = {**steps, _ALONE: shown(linkage.steps[_ALONE]), **protect_table(others, policy).cells}
-    elif not policy.secondary and _are_told_by_rounded_records(linkage, by_sources, steps, policy):
-        records, steps = unknown, dict.fromkeys(steps, unknown)
+        is_told = not policy.secondary and any(map(policy.is_small, others.values()))
+        cells = dict.fromkeys(others, unknown) if is_told else protect_table(others, policy).cells
+        steps = {**steps, _ALONE: protect(linkage.steps[_ALONE], policy), **cells}
     if lacks_few(everybody, linkage.persons, policy):  # the difference is those who opted out
         persons = unknown
         by_sources = dict.fromkeys(by_sources, persons)
@@ -205,12 +209,6 @@ _ALONE = "alone"
 """The step of records that nothing linked."""
 
 
-def _with_another(counts: Mapping[str, int], cells: Mapping[str, Protected]) -> list[str]:
-    """The records that nothing linked, and where no other step is hidden the smallest that has some: else they are what is left."""
-    others = sorted((step for step in counts if step != _ALONE and counts[step]), key=counts.__getitem__)
-    return [_ALONE, *([] if any(cells[step].is_hidden for step in others) else others[:1])]
-
-
 def _are_told_by_records(linkage: LinkageSummary, policy: Policy) -> bool:
     """True where patient records and persons leave a few persons of one number of sources less than everything from 1 to the threshold.
 
@@ -229,18 +227,10 @@ def _are_told_by_records(linkage: LinkageSummary, policy: Policy) -> bool:
     return False
 
 
-def _are_told_by_rounded_records(
-    linkage: LinkageSummary, by_sources: Mapping[int, Protected], steps: Mapping[str, Protected], policy: Policy
-) -> bool:
-    """The same where all is rounded: whether patient records, less persons any number of times, leave a few persons less room than that.
-
-    Records that nothing linked are the persons of one source: what is said of one is known of the other.
-    """
+def _are_told_by_rounded_records(linkage: LinkageSummary, by_sources: Mapping[int, Protected], policy: Policy) -> bool:
+    """The same where all is rounded: whether patient records, less persons any number of times, leave a few persons less room than that."""
     found = {sources: persons for sources, persons in linkage.persons_by_sources.items() if persons}
     few = [sources for sources, persons in found.items() if policy.is_small(persons)]
-    alone = steps.get(_ALONE)
-    if few and alone is not None and 1 in found and alone.is_hidden != by_sources[1].is_hidden:
-        return True
     between: dict[int, tuple[float, float]] = {
         sources: (1, policy.threshold - 1 if sources in few else math.inf)
         if sources in few or by_sources[sources].is_hidden

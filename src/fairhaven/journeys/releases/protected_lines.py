@@ -65,8 +65,7 @@ class ProtectedLines:
 
     def is_in_use_known(self, source: str, table: str) -> bool:
         """Whether rows of the release say how many lines are in use, within a few: to hide that hides nothing."""
-        chains = [chain for chain in self._chains[source] if table in chain.tables and chain.is_one_each]
-        return any(chain.unsaid < self._policy.threshold <= chain.rows for chain in chains)
+        return bool(self._saying(source, table))
 
     def left_out(self) -> Mapping[tuple[str, str], Protected]:
         """(Source, reason) -> landed rows that became no row of the release, as they may be shown."""
@@ -76,6 +75,11 @@ class ProtectedLines:
             (source, reason): unknown if source in self._untold and reason in self._untold[source].reasons else rows
             for (source, reason), rows in found.items()
         }
+
+    def _saying(self, source: str, table: str) -> list[RowChain]:
+        least = self._policy.threshold
+        chains = [chain for chain in self._chains[source] if table in chain.tables and chain.is_one_each]
+        return [chain for chain in chains if chain.unsaid < least <= sum(chain.made.values())]
 
     @cached_property
     def _untold(self) -> Mapping[str, _Untold]:
@@ -91,36 +95,31 @@ class ProtectedLines:
                     found.tables.add(flow.table)
                 else:
                     said += _lines(flow)
-        found.reasons |= {reason for place, reason in self._left if place == source and self._is_few(source, reason)}
         for chain in self._chains[source]:
-            if (
-                chain.is_one_each
-                and found.tables.isdisjoint(chain.tables)
-                and self._leaves_few(source, chain, found.reasons)
-            ):
-                found.tables.add(list(chain.tables)[-1])
-        if len(found.reasons) == 1:  # and none is hidden with it: it says that it is few
-            found.reasons.clear()
+            if chain.is_one_each:
+                is_telling = self._leaves_few(source, chain, found.reasons)
+                if is_telling and found.tables.isdisjoint(chain.tables):
+                    found.tables.add(list(chain.tables)[-1])
         return found
-
-    def _is_few(self, source: str, reason: str) -> bool:
-        return self._policy.secondary and self._policy.is_small(self._left[source, reason])
 
     def _leaves_few(self, source: str, chain: RowChain, unsaid: set[str]) -> bool:
         """Whether lines in use and rows made of them tell one of the other, or how few became none, for one reason or in all.
 
-        What is left of lines is known, and so are the reasons that are said. Further ones are made *unsaid* where that will do.
+        What is left of lines is known, and so are the reasons that are said. Those of few lines are made *unsaid*, and further ones where that will do.
         """
-        if chain.unsaid < self._policy.threshold and any((source, table) in self._unsaid for table in chain.made):
-            return True  # lines in use would say what is hidden of the rows made of them
-        if self._policy.is_small(chain.others) and chain.others:
-            each = [flow for flow in self._flows[source] for _ in range(chain.tables.get(flow.table, 0))]
-            return self._policy.secondary or self._is_rest_told(each, [chain.rows])
-        if not self._policy.secondary or chain.unsaid >= self._policy.threshold:
+        policy, has_unsaid_rows = self._policy, any((source, table) in self._unsaid for table in chain.made)
+        if chain.unsaid >= policy.threshold:
             return False
-        parts = sorted(rows for reason, rows in chain.left.items() if reason in unsaid)
-        others = sorted((rows, reason) for reason, rows in chain.left.items() if reason not in unsaid)
-        while parts and (len(parts) == 1 or sum(parts) - len(parts) + 1 < self._policy.threshold - 1):
+        if not policy.secondary:
+            is_few = policy.is_small(chain.others) and chain.others > 0
+            return has_unsaid_rows or (is_few and self._is_rest_told(source, chain, list(chain.made.values())))
+        few = {reason for reason, rows in chain.left.items() if policy.is_small(rows)}
+        parts = [chain.left[reason] for reason in chain.left if reason in few | unsaid]
+        others = sorted((rows, reason) for reason, rows in chain.left.items() if reason not in few | unsaid)
+        unsaid |= few
+        if has_unsaid_rows or 0 < chain.others < policy.threshold:  # lines in use would say what is hidden
+            return True
+        while few and (len(parts) == 1 or sum(parts) - len(parts) + 1 < policy.threshold - 1):
             if not others:
                 return True
             rows, reason = others.pop(0)
@@ -145,18 +144,23 @@ class ProtectedLines:
             return False
         if policy.secondary:  # the other fates are hidden with it
             return len(parts) == 1 or sum(parts) - (len(parts) - 1) < policy.threshold - 1
-        return self._is_rest_told([flow], [flow.current], but_one=True)
+        return any(
+            self._is_rest_told(flow.source, chain, [*chain.made.values(), *chain.left.values()], but_one=True)
+            for chain in self._saying(flow.source, flow.table)
+        )
 
-    def _is_rest_told(self, flows: Sequence[RowFlow], rows: Sequence[int], *, but_one: bool = False) -> bool:
-        """Whether, where all is rounded, lines received less those kept back and these *rows* is less than anything under the threshold.
+    def _is_rest_told(self, source: str, chain: RowChain, rows: Sequence[int], *, but_one: bool = False) -> bool:
+        """Whether, where all is rounded, lines received less those kept back and these *rows* are less than anything under the threshold.
 
         Args:
             but_one: the rest is one of the small fates itself.
         """
         policy = self._policy
+        flows = [flow for flow in self._flows[source] for _ in range(chain.tables.get(flow.table, 0))]
         parts = [part for flow in flows for fate in _KEPT_BACK if (part := getattr(flow, fate))]
+        parts += [part for part in rows if part]
         few = sum(map(policy.is_small, parts)) - but_one
-        minus = [*rows, *(part for part in parts if not policy.is_small(part))]
+        minus = [part for part in parts if not policy.is_small(part)]
         left = sum(policy.rounded(flow.received) for flow in flows) - sum(map(policy.rounded, minus))
         lower, higher = policy.half_width, policy.round_to - 1 - policy.half_width
         least = left - lower * len(flows) - higher * len(minus) - few * (policy.threshold - 1)

@@ -18,22 +18,21 @@ class RowChain:
     Args:
         tables: the source's, those with most lines in use first -> how many rows each line makes, one where only some make any.
         lines: in use, so many times.
-        made, rows: tables of the release, and their rows.
+        made: tables of the release -> rows of theirs.
         left: reason (`harmonise.LEFT_OUT`) -> lines that became no row.
         is_one_each: no line is known to be several rows, so that lines less rows are those that are no row of their own.
     """
 
     tables: Mapping[str, int]
     lines: int
-    made: frozenset[str]
-    rows: int
+    made: Mapping[str, int]
     left: Mapping[str, int]
     is_one_each: bool
 
     @property
     def others(self) -> int:
         """Lines that are no row of their own."""
-        return self.lines - self.rows
+        return self.lines - sum(self.made.values())
 
     @property
     def unsaid(self) -> int:
@@ -81,16 +80,14 @@ def _chain(
     tables = {table: max(whole[table], 1) for table in largest}
     lines = sum(in_use[table] * times for table, times in tables.items())
     left = Counter[str]()
-    rows = sum(made.values())
-    others = lines - rows
+    others = lines - sum(made.values())
     for number in table_of:
         left.update({why: count for why, count in outcomes[number].items() if why in LEFT_OUT})
         others -= sum(count for why, count in outcomes[number].items() if why in (*LEFT_OUT, JOINED))
     return RowChain(
         tables=tables,
         lines=lines,
-        made=frozenset(made),
-        rows=rows,
+        made=made,
         left=left,
         is_one_each=is_said and others >= 0,
     )
