@@ -20,6 +20,7 @@ from fairhaven.access.terms.term_words import AnswerKind, CommercialModel, Confi
 from fairhaven.access.terms.terms_difference import changes
 from fairhaven.access.terms.terms_english import lines_of
 from fairhaven.access.terms.terms_files import shipped_tiers
+from fairhaven.access.terms.terms_record import TermsInForce, recorded
 from fairhaven.access.terms.terms_toml import written
 from fairhaven.access.terms.tiers import Tiers
 from fairhaven.kernel.toml import Document
@@ -152,6 +153,7 @@ def test_reading_what_is_written_gives_the_same_terms(seed: int, folder: Path) -
     controller = _controller(Random(seed))
     read = _read(written(controller), DataController, folder)
     assert read == controller
+    assert TermsInForce.of(recorded(controller)).controller == controller
     assert not changes(controller, read)
     assert all(line.words for terms in read.terms.values() for line in lines_of(terms))
 
