@@ -37,7 +37,10 @@ from fairhaven.linkage import Vault
 from fairhaven.linkage.model import IDENTITY_SCHEMA
 
 _OF_A_RECEIVE = {
-    "texts, numbers and days searched for identifiers": [("intake/landed_texts.py", "screen")],
+    "texts, numbers and days searched for identifiers": [
+        ("intake/landed_texts.py", "_searched"),
+        ("intake/landed_texts.py", "_screened"),
+    ],
     "what people are known by, made and sealed": [("linkage/vault.py", "known_identifiers")],
     "rows of one key told apart and counted": [
         ("intake/repeated_keys.py", "in_file"),

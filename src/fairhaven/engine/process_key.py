@@ -4,7 +4,6 @@ Every connection that may spill has the key (`duckdb_connection.open_duckdb`); w
 """
 
 import secrets
-from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -13,6 +12,7 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.kernel.plain_files import plain_file
 
 _NAME = "process"
+_MADE: dict[str, str] = {}
 _MAGIC = b"PARE"
 """With what a Parquet file begins whose footer is encrypted."""
 
@@ -52,6 +52,6 @@ def rows_of(*paths: Path, name_in: str = "") -> str:
     return parts[0] if len(parts) == 1 else f"({' UNION ALL BY NAME '.join(f'FROM {part}' for part in parts)})"
 
 
-@cache
 def _key() -> str:
-    return secrets.token_hex(16)
+    # Whoever comes first makes it: threads that ask at the same time get the same one.
+    return _MADE.setdefault(_NAME, secrets.token_hex(16))
