@@ -1,4 +1,4 @@
-"""The audit remains useful: honest researchers get answers, each within the rounding."""
+"""The audit remains useful: honest researchers get answers, hardly one in fifty further off than the rounding."""
 
 import random
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
+from fairhaven.query_audit.coalition import BLUR
 from tests.support.research_sessions import Library, Session, invented, published
 from tests.support.shared_data import shared
 
@@ -16,8 +17,8 @@ ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")
 
 
 def answered(folder: Path, library: Library, *, sessions: int, least: int, together: int = 1, seed: int = 3) -> float:
-    """The share of questions that are answered. Every answer must be within the rounding of the true count."""
-    draw, given, asked = random.Random(seed), 0, 0
+    """The share of questions that are answered. What is further off than the rounding is another set's answer, or two sets', and few are."""
+    draw, given, asked, further = random.Random(seed), 0, 0, 0
     with QueryAudit(folder / "audit.sqlite", POLICY, rules_named("standard")) as audit:
         audit.add_release("r1", np.arange(library.persons, dtype=np.int64))
         for session in range(sessions):
@@ -28,7 +29,10 @@ def answered(folder: Path, library: Library, *, sessions: int, least: int, toget
                 if decision.count is not None:
                     given += 1
                     assert decision.count.value is not None
-                    assert abs(decision.count.value - len(persons)) <= POLICY.round_to
+                    off = abs(decision.count.value - len(persons))
+                    assert off <= 2 * POLICY.half_width + POLICY.threshold + BLUR
+                    further += off > POLICY.round_to
+    assert further <= 0.02 * given
     return given / asked
 
 
@@ -44,8 +48,8 @@ def test_five_hundred_honest_sessions_are_answered(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_in_a_third_of_that_population_nine_of_ten_questions_are_answered(tmp_path: Path) -> None:
-    """90.1 %, a few tenths more or less with the hub's secret."""
-    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=100_000), sessions=500, least=100) >= 0.895
+    """91.9 %, a few tenths more or less with the hub's secret."""
+    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=100_000), sessions=500, least=100) >= 0.91
 
 
 @pytest.mark.slow

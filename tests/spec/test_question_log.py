@@ -140,12 +140,12 @@ def cell(persons: str = packed(np.arange(100, dtype=np.uint32)), **change: Any) 
     return {"persons": persons, "definition": "", "shown": None, **change}
 
 
-def test_sets_in_lines_of_earlier_versions_are_read() -> None:
-    numbers = np.arange(100, 213, dtype=np.uint32)
-    earlier = base64.b85encode(zlib.compress(numbers.tobytes(), 1)).decode()
-    assert (
-        unpacked(earlier, most=PERSONS).tolist() == unpacked(packed(numbers), most=PERSONS).tolist() == numbers.tolist()
-    )
+@pytest.mark.parametrize("persons", [[], [0], [999], range(100, 213), range(0, PERSONS, 31), range(0, PERSONS, 400)])
+def test_sets_in_lines_are_read_also_as_earlier_versions_wrote_them(persons: list[int] | range) -> None:
+    numbers = np.array(persons, np.uint32)
+    plain = zlib.compress(numbers.tobytes(), 1)
+    for text in (packed(numbers), base64.b64encode(plain).decode(), base64.b85encode(plain).decode()):
+        assert unpacked(text, most=PERSONS).tolist() == list(persons)
 
 
 DEEP: list[Any] = []
@@ -156,7 +156,10 @@ WRONG = [
     {"release": "1; DROP TABLE question"},
     {"cells": "all"},
     {"cells": [cell(packed(np.array([PERSONS], np.uint32)))]},
-    {"cells": [cell(packed(np.zeros(50_000_000, np.uint32)))]},
+    {"cells": [cell(base64.b64encode(zlib.compress(bytes(200_000_000), 1)).decode())]},
+    {"cells": [cell("bits:" + base64.b64encode(bytes(4 * PERSONS + 1)).decode())]},
+    {"cells": [cell("bits:" + base64.b64encode(b"\xff" * (PERSONS // 8 + 1)).decode())]},
+    {"cells": [cell("bits:\u00e9")]},
     {"cells": [cell("no numbers")]},
     {"cells": [cell([1, 2, 3])]},  # type: ignore[arg-type]
     {"cells": [cell(shown=10**30)]},

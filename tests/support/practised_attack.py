@@ -33,21 +33,31 @@ Table = NDArray[np.float64]
 Ask = Callable[[BitMap], int]
 
 
-def asked_of(policy: Policy, secret: bytes, everybody: BitMap) -> Ask:
-    """The rules of the audit for one coalition, in memory; without a policy's number an outcome is one of two marks."""
+def met_by(policy: Policy, secret: bytes, everybody: BitMap) -> Callable[[BitMap], Verdict]:
+    """The rules of the audit for one coalition, in memory."""
     sets: dict[int, BitMap] = {-1: everybody}
     coalition = Coalition(policy, Sketcher(secret), sets.__getitem__)
     coalition.grow_to(len(everybody))
     whole = Verdict(kind=VerdictKind.FRESH, value=policy.rounded(len(everybody)))
     coalition.learn(-1, everybody, (digest_of(everybody),), whole)
 
-    def ask(persons: BitMap) -> int:
+    def ask(persons: BitMap) -> Verdict:
         digest, key = digest_of(persons), len(sets)
         verdict = coalition.consider(persons, digest)
         if not coalition.has_final_verdict(digest):
             sets[key] = persons
             coalition.learn(key, persons, (digest,), verdict)
-        if verdict.is_refused:
+        return verdict
+
+    return ask
+
+
+def asked_of(policy: Policy, secret: bytes, everybody: BitMap) -> Ask:
+    """The same; without a policy's number an outcome is one of two marks."""
+    met = met_by(policy, secret, everybody)
+
+    def ask(persons: BitMap) -> int:
+        if (verdict := met(persons)).is_refused:
             return _REFUSED
         return 2 + min(verdict.value, TOTALS - 1) if verdict.value else _SMALL
 

@@ -39,13 +39,14 @@ class Coalition:
     1. A set that was asked before gets what it got. So does one that differs from it by persons alone who are in one and not in another of
        two releases that few persons tell apart: whether they are in the set must show neither in an answer nor in its refusal.
     2. A set gets none where it and one that was met split one another into parts of which each is under the threshold (`small_sets`).
-    3. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
-       oldest of them that is within the rounding of its own count, or hardly less; otherwise none.
+    3. A set that differs by fewer persons than the threshold, or hardly more, from ones that have counts of their own gets the answer of the
+       oldest of them, however far off its own count: a refusal where it is too far off would tell how many the persons are by whom
+       they differ. Under a policy without rounding it gets none. One that got another's answer tells nothing of itself, so none is near to it.
     4. A set of nearly ``threshold`` persons, some of whom were among few before, gets none. Otherwise the edge of
        suppression could be felt out with helpers of known size. Any other under the threshold is suppressed.
     5. A set that differs as little from the sum or difference of two answered ones gets the sum or difference of their
-       answers, by the same measure as in 3; one that differs as little from a longer combination that of the
-       combination, where rule 6 lets it have one.
+       answers, in the same way; one that differs as little from a longer combination none, as many roundings are too far off. Under a
+       policy without rounding it is only the combination itself that gets its count, a longer one where rule 6 lets it.
     6. A set that differs by few thresholds of persons from an answered one or a combination gets none where any of
        these persons made up such a difference `MAX_DIFFERENCES` times; nor one whose count would raise any person's exposure
        above ``1 / threshold``.
@@ -220,10 +221,12 @@ class Coalition:
             return kept
         if met.shown is None or met.kind is VerdictKind.SMALL:
             return replace(kept, value=self._suppressed) if met.size < policy.threshold else None
-        is_rounded = met.shown == met.size if policy.round_to == 1 else met.shown % policy.round_to == 0
-        if is_rounded and abs(met.shown - met.size) <= policy.round_to:
-            return kept
         is_own = met.kind in (VerdictKind.FRESH, VerdictKind.TOLD)
+        is_rounded = met.shown == met.size if policy.round_to == 1 else met.shown % policy.round_to == 0
+        # Another's answer may be as far off as its rounding, or two, and the persons by whom the sets differ.
+        furthest = policy.round_to if is_own else policy.round_to + policy.threshold + BLUR
+        if is_rounded and abs(met.shown - met.size) <= furthest:
+            return kept
         return replace(kept, value=policy.rounded(met.size)) if is_own else None
 
     def has_final_verdict(self, digest: bytes) -> bool:
@@ -251,13 +254,13 @@ class Coalition:
         sketch: NDArray[np.float32] | None,
     ) -> None:
         self._verdicts |= dict.fromkeys(digests, (kind, value))
-        if sketch is None:
+        if sketch is None or kind not in (VerdictKind.FRESH, VerdictKind.TOLD, VerdictKind.SMALL):
             return
-        if kind is VerdictKind.SMALL and not self._is_known_small(small := self._load(key)):
+        is_small = kind is VerdictKind.SMALL
+        if is_small and not self._is_known_small(small := self._load(key)):
             for person in small:
                 self._suppressed_sets.setdefault(person, []).append(small)
-        shown = None if kind is VerdictKind.SMALL else value
-        self._answers.add(key, size, sketch, shown=shown, is_counted=kind in (VerdictKind.FRESH, VerdictKind.TOLD))
+        self._answers.add(key, size, sketch, shown=None if is_small else value)
 
     def _keep_small(self, kind: VerdictKind, told: BitMap | None) -> None:
         """Keep of which small sets, and parts of them, something was told; what a release tells of itself is of no two of them together."""
@@ -271,21 +274,20 @@ class Coalition:
         return beyond < 0 or beyond < self._blur(persons ^ self._load(near.key))
 
     def _earlier_answer(self, persons: BitMap, near: Sequence[NearbySet]) -> Verdict:
-        """The answer of the oldest near set that will do.
+        """The answer of the oldest near set.
 
-        Not of the nearest: which of two is nearer would reveal how many persons are in between.
+        Not of the nearest: which of two is nearer would reveal how many persons are in between. Nor of one whose answer is near enough:
+        so would that.
         """
-        hinted, size = BitMap(), len(persons)  # of all who decided, also where the set they belong to would not do
+        hinted = BitMap()  # of all who decided, also where the set they belong to would not do
         for one in sorted(near, key=lambda one: one.key):
-            differing = persons ^ self._load(one.key)
-            hinted |= differing
-            if one.shown is None:
-                if size < self._policy.threshold - self._edge_shift(persons):
-                    return self._within_hint_limit(
-                        Verdict(kind=VerdictKind.SMALL, value=self._suppressed, differing=hinted)
-                    )
-            elif self._is_within_rounding(one.shown, size, differing):
+            hinted |= persons ^ self._load(one.key)
+            if one.shown is not None and self._policy.round_to > 1:
                 return self._within_hint_limit(Verdict(kind=VerdictKind.EARLIER, value=one.shown, differing=hinted))
+            if one.shown is None and len(persons) < self._policy.threshold - self._edge_shift(persons):
+                return self._within_hint_limit(
+                    Verdict(kind=VerdictKind.SMALL, value=self._suppressed, differing=hinted)
+                )
         return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted))
 
     def _combined_answer(self, persons: BitMap, found: SetCombination) -> Verdict | None:
@@ -293,18 +295,14 @@ class Coalition:
         differing, threshold, size = self._unshared_with(persons, found), self._policy.threshold, len(persons)
         if len(differing) >= threshold + self._blur(differing):
             return None
-        if found.terms > 2 and not differing and self._policy.round_to > 1:
+        is_exact = self._policy.round_to == 1
+        if found.terms > 2 and not differing and not is_exact:
             return None  # the sum of many roundings is further off than one
         hinted = persons if size < 2 * threshold else differing
-        if found.shown >= threshold and self._is_within_rounding(found.shown, size, differing):
+        is_given = found.shown == size and not differing if is_exact else found.terms == 2
+        if is_given and found.shown >= threshold:
             return self._within_hint_limit(Verdict(kind=VerdictKind.EARLIER, value=found.shown, differing=hinted))
         return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted))
-
-    def _is_within_rounding(self, shown: int, size: int, differing: BitMap) -> bool:
-        """True where an answer is within the rounding."""
-        if self._policy.round_to == 1:
-            return shown == size and not differing
-        return abs(shown - size) <= self._policy.round_to - self._edge_shift(differing)
 
     def _is_at_threshold(self, persons: BitMap) -> bool:
         """True for two sizes, one after the other, at the threshold, where some of the persons were exposed."""

@@ -40,6 +40,8 @@ _LINE = 64_000_000
 _AT_ONCE = 128_000_000
 """Bytes that are read of one log at once."""
 _NAME = re.compile(r"(0|[1-9][0-9]{0,9})\.log")
+_AS_BITS = "bits:"
+"""What base 64 and base 85 do not begin with."""
 _ONLY_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a named pipe must not hold up the reader
 
 
@@ -410,7 +412,11 @@ def _write(file: int, data: bytes) -> None:
 
 
 def packed(numbers: NDArray[np.uint32]) -> str:
-    """Numbers as text."""
+    """Rising numbers as text: many of them as bits, which zlib would take long over and hardly make smaller."""
+    if numbers.size and numbers[-1] < 32 * numbers.size:
+        flags = np.zeros(int(numbers[-1]) + 1, np.bool_)
+        flags[numbers] = True
+        return _AS_BITS + base64.b64encode(np.packbits(flags).tobytes()).decode()
     return base64.b64encode(zlib.compress(numbers.tobytes(), 1)).decode()
 
 
@@ -420,6 +426,14 @@ def unpacked(text: str, *, most: int) -> NDArray[np.uint32]:
     Raises:
         ValueError: these are no numbers, or more.
     """
+    if text.startswith(_AS_BITS):
+        bits = base64.b64decode(text.removeprefix(_AS_BITS), validate=True)
+        if len(bits) > 4 * most:
+            raise ValueError
+        found = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8)))
+        if found.size > most:
+            raise ValueError
+        return found.astype(np.uint32)
     try:
         # Earlier versions wrote base 85, which Python does slowly; what zlib makes begins alike.
         plain = base64.b64decode(text, validate=True) if text.startswith("eA") else base64.b85decode(text)

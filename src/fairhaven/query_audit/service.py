@@ -29,7 +29,7 @@ from fairhaven.query_audit.question_log import (
     unpacked,
 )
 from fairhaven.query_audit.set_digests import KeyedSums, digest_of
-from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
+from fairhaven.query_audit.set_sketches import Sketcher, numbers_of, set_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
 
 TOLD = "what releases tell of themselves"
@@ -194,12 +194,12 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if not self.is_own:
             raise _only_asks(release)
         key, numbers = self._asked_release(release)
-        met = {digest_of(BitMap(numbers))}
+        met = {digest_of(set_of(numbers))}
         with self._writing():
             self._is_news = True
             met |= {each.digest for each in self._record.verdicts(TOLD, after=0)}
             for persons, shown in counts:
-                each = BitMap(numbers[numbers_of(persons)])
+                each = set_of(numbers[numbers_of(persons)])
                 if not each or (digest := digest_of(each)) in met:
                     continue
                 met.add(digest)
@@ -289,7 +289,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if any(persons and persons.max() >= numbers.size for persons in cells.values()):
             raise ValueError("a person outside the release")
         # Sorted: an order that says nothing of sizes.
-        asked = [(each, BitMap(numbers[numbers_of(persons)])) for each, persons in sorted(cells.items())]
+        asked = [(each, set_of(numbers[numbers_of(persons)])) for each, persons in sorted(cells.items())]
         with self._writing():
             logged: list[LoggedCell] | None
             if self._rules.mode is Mode.PRIVACY:
@@ -385,8 +385,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if known is None:
             raise ValueError
         key, numbers = known
-        everybody = BitMap(numbers)
-        sets = [BitMap(unpacked(cell.persons, most=numbers.size)) for cell in question.cells]
+        everybody = set_of(numbers)
+        sets = [set_of(unpacked(cell.persons, most=numbers.size)) for cell in question.cells]
         if any(persons - everybody for persons in sets) or any(abs(cell.shown or 0) >> 53 for cell in question.cells):
             raise ValueError
         if self._rules.mode is not Mode.PRIVACY:

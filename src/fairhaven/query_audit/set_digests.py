@@ -34,7 +34,8 @@ class KeyedSums:
 
     def __init__(self, secret: bytes) -> None:
         self._stream = hashlib.shake_128(b"a secret value for each person" + secret)
-        self._values = np.empty((0, 2), np.uint64)
+        # An array of its own for each half: of rows of two, numpy would gather and fold each number by itself.
+        self._halves = np.empty((2, 0), np.uint64)
 
     def of(self, persons: BitMap) -> bytes:
         """The sum of a set."""
@@ -63,10 +64,10 @@ class KeyedSums:
         numbers = numbers_of(persons)
         if numbers.size:
             self._grow_to(int(numbers[-1]) + 1)
-        # An array of its own for each half: numpy folds rows of two numbers slowly.
-        return np.array([np.bitwise_xor.reduce(half[numbers]) for half in self._values.T], np.uint64)
+        return np.array([np.bitwise_xor.reduce(half[numbers]) for half in self._halves], np.uint64)
 
     def _grow_to(self, count: int) -> None:
-        if count > len(self._values):
-            most = max(count, 2 * len(self._values))
-            self._values = np.frombuffer(self._stream.digest(WIDTH * most), np.uint64).reshape(-1, 2)
+        known = self._halves.shape[1]
+        if count > known:
+            values = np.frombuffer(self._stream.digest(WIDTH * max(count, 2 * known)), np.uint64)
+            self._halves = np.ascontiguousarray(values.reshape(-1, 2).T)

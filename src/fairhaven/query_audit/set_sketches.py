@@ -7,6 +7,8 @@ two sets do not share moves one bucket by one, so the sketches are never further
 the sets: a near set is never missed.
 """
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
@@ -49,6 +51,11 @@ class Sketcher:
 def numbers_of(persons: BitMap) -> NDArray[np.uint32]:
     """The persons of a set in rising order."""
     return np.frombuffer(persons.to_array(), dtype=np.uint32)
+
+
+def set_of(numbers: NDArray[np.uint32]) -> BitMap:
+    """The set of these numbers. (pyroaring takes an array of numpy's one number at a time.)"""
+    return BitMap(array("I", numbers.tobytes()))
 
 
 def _mixed(numbers: NDArray[np.uint64], seed: np.uint64) -> NDArray[np.uint64]:

@@ -25,6 +25,7 @@ from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.sqlite_files import copy_database, open_database, read_number, reading, transaction
 from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
 from fairhaven.query_audit.question_log import LogHead
+from fairhaven.query_audit.set_sketches import set_of
 
 _SCHEMA = """
 CREATE TABLE secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
@@ -226,7 +227,7 @@ class AuditRecord:
         self.save_roster(roster)
         self._connection.execute(
             "INSERT INTO release (name, numbers, persons) VALUES (?, ?, ?)",
-            (name, numbers.tobytes(), BitMap(numbers).serialize()),
+            (name, numbers.tobytes(), set_of(numbers).serialize()),
         )
 
     def release(self, name: str) -> tuple[int, NDArray[np.uint32]] | None:
