@@ -220,13 +220,11 @@ class AnsweredSets:
         rest = max(float(residual.sum()) - whole, 0.0)
         whole_size = rest + max(whole, float(np.count_nonzero(is_whole))) + self._noise
         # What everybody is known to be leaves one person a residual of more than 1, and two or nine less: no more than whole is counted.
-        least = 1 / whole_size
         np.minimum(residual, 1, out=residual, where=is_whole)
-        gain: NDArray[np.float32] = residual / np.where(is_whole, min(whole_size, _ALIKE * size), size).astype(
-            np.float32
-        )
-        np.maximum(gain, least, out=gain, where=is_whole)
-        return gain
+        alike, alone = np.float32(min(whole_size, _ALIKE * size)), np.float32(size)
+        residual /= np.where(is_whole, alike, alone)
+        np.maximum(residual, np.float32(1 / whole_size), out=residual, where=is_whole)
+        return residual
 
     def least_squares(self, persons: BitMap, sketch: NDArray[np.float32]) -> _LeastSquares:
         """A set regressed on the earlier ones: on all of them while they are few, on the nearest ones later."""
