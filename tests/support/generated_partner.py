@@ -57,8 +57,8 @@ class _Partner(Making):
         assert isinstance(each.fact, Visit | Event)
         return bool(each.fact.standing)
 
-    def day(self, person: int, moment: Moment) -> dt.date:
-        return moment.day
+    def is_birth(self, person: int, moment: Moment) -> bool:
+        return False
 
     def ends(self, person: int, start: Moment | None, end: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
         return self.at(person, end)

@@ -138,7 +138,9 @@ class Making:
                 rows = list(self.event(each, each.fact))
                 for table, row in rows:
                     self.rows[table].append(row)
-                self.count_emptied(rows[0][0], rows[0][1], each.fact)
+                # What is one fact for us are two rows where a partner's CDM has two.
+                for table, row in rows if self.form.is_cdm else rows[:1]:
+                    self.count_emptied(table, row, each.fact)
         self.derived()
         found = {name: several for name, several in self.rows.items() if several}
         return Truth(rows=found, left_out=dict(self.left_out), emptied=dict(self.emptied))
@@ -223,19 +225,22 @@ class Making:
         self.left_out[why] += len(CODES[fact.code]) if isinstance(fact, Event) and why != "not taken" else 1
         return True
 
+    def is_birth(self, person: int, moment: Moment) -> bool:
+        return moment.day.timetuple()[:3] == self.persons[person].birth
+
     def day(self, person: int, moment: Moment) -> dt.date:
         """A day that is the person's birth is told as coarsely as the birth."""
-        birth = self.persons[person].birth
-        return moment.day.replace(day=1) if moment.day.timetuple()[:3] == birth else moment.day
+        return moment.day.replace(day=1) if self.is_birth(person, moment) else moment.day
 
     def at(self, person: int, moment: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
+        """A day and its moment; of a birth no time is told, on whatever day of a month it was."""
         if moment is None:
             return None, None
         day = self.day(person, moment)
         if day == AS_OF and moment.said != "day":
             return day, None
-        is_as_said = day == moment.day or self.form.is_declared
-        return day, dt.datetime.combine(day, (moment.clock if is_as_said else None) or dt.time())
+        has_time = self.form.is_declared or not self.is_birth(person, moment)
+        return day, dt.datetime.combine(day, (moment.clock if has_time else None) or dt.time())
 
     def over(self, each: Statement) -> Moment | None:
         """The end, of a month or a year that is not over the day of the release (but of what is planned, what was said)."""
