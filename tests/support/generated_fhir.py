@@ -81,7 +81,7 @@ class FhirWriter:
                 }
                 kind_of_bundle = self.random.choice(["transaction", "history"])
                 bundle = {"resourceType": "Bundle", "type": kind_of_bundle, "entry": [entry]}
-                yield _snake("DeviceUseStatement" if type_ == "DeviceUsage" else type_), json.dumps(bundle)
+                yield snake("DeviceUseStatement" if type_ == "DeviceUsage" else type_), json.dumps(bundle)
             return
         meta = _said(lastUpdated=at, versionId=str(number) if dating != "times" else None)
         resources = [(kind, called, _name(each), self.resource(each))]
@@ -92,7 +92,7 @@ class FhirWriter:
             device |= {"reference": itself} if self.is_r5 else itself
             resources += [("Device", "Device", f"dev{each.key}", self.device_itself(each, each.fact))]
         for landed, type_, name, said in resources:
-            yield _snake(landed), json.dumps({"resourceType": type_, "id": name, "meta": meta, **_said(**said)})
+            yield snake(landed), json.dumps({"resourceType": type_, "id": name, "meta": meta, **_said(**said)})
 
     def resource(self, each: Statement) -> Resource:
         match each.fact:
@@ -467,7 +467,8 @@ def _name(each: Statement) -> str:
     )
 
 
-def _snake(kind: str) -> str:
+def snake(kind: str) -> str:
+    """The landed table of a resource type."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
 
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.support.generated_declarations import COLUMNS
-from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit, World
-from tests.support.generated_fhir import BAD_DAY, BAD_NUMBERS, FhirWriter
+from tests.support.generated_facts import DELIVERIES, Event, Moment, Person, Place, Provider, Statement, Visit, World
+from tests.support.generated_fhir import BAD_DAY, BAD_NUMBERS, KIND, FhirWriter, snake
 from tests.support.generated_partner import partner_rows
 from tests.support.generated_periods import PREFIX, Row
 from tests.support.generated_truth import FORMS
@@ -59,6 +59,28 @@ def write(world: World, source: str, delivery: int, folder: Path, random: Random
     writer = _delimited if FORMS[source].is_declared else _cdm if FORMS[source].is_cdm else _fhir
     world = world.without(FORMS[source].lacks)
     return writer(world, source, delivery, folder, random)
+
+
+def rows_in_use(world: World, source: str) -> Counter[str]:
+    """Delivered table -> rows that count after the last delivery: not taken back, unreadable, replaced or somebody's who opted out.
+
+    Of a patient whom a FHIR source has deleted nothing counts. Devices are not counted here: their use says whether they count.
+    """
+    form = FORMS[source]
+    world = world.without(form.lacks)
+    standing = world.standing()
+    described = {each.person for each in world.statements if each.table == "persons"}
+    persons = {each.person for each in standing if each.table == "persons"}
+    if form.is_cdm:
+        rows = partner_rows(world, len(DELIVERIES) - 1, form)
+        out = world.opted_out & persons
+        return Counter({table: sum(not row["fault"] and row["person"] not in out for row in several) for table, several in rows.items()})  # fmt: skip
+    out = world.opted_out & described
+    if form.is_declared:
+        return Counter(each.table for each in standing if each.person not in out)
+    out |= described - persons
+    found = Counter(snake(KIND[each.kind]) for each in standing if each.person not in out)
+    return found | Counter({"practitioner_role": found["practitioner"]})
 
 
 def _delimited(world: World, source: str, delivery: int, folder: Path, random: Random) -> Written:

@@ -22,7 +22,7 @@ from tests.support.actors import ANNA
 from tests.support.generated_concepts import FURTHER_CONCEPTS, FURTHER_RELATIONSHIPS
 from tests.support.generated_declarations import declare
 from tests.support.generated_facts import AS_OF, DELIVERIES, World
-from tests.support.generated_files import SOURCES, Written, nhs_number, write
+from tests.support.generated_files import SOURCES, Written, nhs_number, rows_in_use, write
 from tests.support.generated_periods import Row
 from tests.support.generated_truth import FORMS, UNCODED, Rows, truth
 from tests.support.harmonise_cases import ANCESTORS
@@ -157,6 +157,7 @@ class GeneratedHub:
                     yield f"{source}: {emptied[key]} references emptied in {'.'.join(key)}, of {rows}"
             received = sum((each.received for each in self.written[source]), Counter())
             quarantined = sum((each.quarantined for each in self.written[source]), Counter())
+            in_use = rows_in_use(self.world, source)
             for table, rows in received.items():
                 flow = flows[source, table]
                 parts = flow.current + flow.superseded + flow.withdrawn + flow.quarantined + flow.opted_out
@@ -164,6 +165,8 @@ class GeneratedHub:
                     yield f"{source} {table}: {flow.received} received, and {parts} in all by name"
                 if flow.received != rows:
                     yield f"{source} {table}: {flow.received} received, of {rows} that were written"
+                if table != "device" and flow.current != in_use[table]:
+                    yield f"{source} {table}: {flow.current} in use, of {in_use[table]} that should be"
                 if flow.quarantined != quarantined[table]:
                     yield f"{source} {table}: {flow.quarantined} in quarantine, of {quarantined[table]} that should be"
 
