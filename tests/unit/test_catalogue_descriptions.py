@@ -273,10 +273,18 @@ def test_a_table_of_everybody_and_one_that_many_are_not_in_are_shown(engine: Eng
     assert all(table.is_whole for table in found.tables)
 
 
-def test_a_policy_that_rounds_blurs_the_difference_itself(engine: Engine) -> None:
-    tables = _tables(engine, person=_people(150), observation_period=_periods(146))
-    found = describe(tables, engine=engine, policy=policy_named("hdr-uk"))
-    assert [table.persons for table in found.tables] == [150, 150]
+@pytest.mark.parametrize(("policy", "persons", "without"), [("hdr-uk", 30, 8), ("hdr-uk", 33, 8), ("hes", 150, 4)])
+def test_rounding_does_not_blur_how_few_persons_have_no_row_in_a_table(
+    engine: Engine, policy: str, persons: int, without: int
+) -> None:
+    """Each number stands there several times, by itself and as values of each variable, and together these say more than one."""
+    rule = policy_named(policy)
+    tables = _tables(engine, person=_people(persons), observation_period=_periods(persons - without))
+    found = describe(tables, engine=engine, policy=rule)
+    assert [table.persons for table in found.tables] == [rule.rounded(persons), None]
+    shown = report(policy, described=found, years=(), links=(), unmapped=(), quarantine=(), kinds={}, persons=persons)
+    narrowed = ReleasePageFigures(render(shown), rule).narrowed()
+    assert not {name: bounds for name, bounds in narrowed.items() if "observation_period" in str(name)}
 
 
 def test_a_table_withheld_is_shown_again_when_nobody_is_left_out(engine: Engine) -> None:

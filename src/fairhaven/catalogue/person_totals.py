@@ -8,7 +8,7 @@ from which the other could be added up. A number of rows tells as much only wher
 from dataclasses import dataclass
 
 from fairhaven.catalogue.scan import RowCount
-from fairhaven.disclosure import Policy, lacks_few, protect
+from fairhaven.disclosure import Policy, protect
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class PersonTotals:
 
     def lacking(self, count: int) -> int:
         """How many a count of persons, or the rows that they have at least, is short of *whole*; 0 where they are not a few."""
-        if self.whole is None or not lacks_few(count, self.whole, self.policy):
+        if self.whole is None or not _lacks_few(count, self.whole, self.policy):
             return 0
         return self.whole - count
 
@@ -61,11 +61,11 @@ def person_totals(count: RowCount, everybody: int | None, policy: Policy, *, has
         everybody: persons of the release, unrounded; None where that is not shown, or the table is that of everybody.
     """
     persons = protect(count.persons, policy).value if has_person else None
-    is_close = persons is not None and lacks_few(count.persons, everybody, policy)
+    is_close = persons is not None and _lacks_few(count.persons, everybody, policy)
     persons = None if is_close else persons
     whole = everybody if persons is None else count.persons
     without = (
-        everybody - count.rows if everybody and persons is None and lacks_few(count.rows, everybody, policy) else 0
+        everybody - count.rows if everybody and persons is None and _lacks_few(count.rows, everybody, policy) else 0
     )
     rows = protect(count.rows, policy, persons=count.persons)
     return PersonTotals(
@@ -77,3 +77,12 @@ def person_totals(count: RowCount, everybody: int | None, policy: Policy, *, has
         without=without,
         is_of_few=rows.is_hidden,
     )
+
+
+def _lacks_few(part: int, whole: int | None, policy: Policy) -> bool:
+    """Whether a count and that of a set around it say how few are in the one and not in the other.
+
+    Rounding does not blur it here: each is said several times, by itself and in the values of each variable, which are all rounded by
+    themselves, and together these tell more than one.
+    """
+    return whole is not None and 0 < whole - part < policy.threshold
