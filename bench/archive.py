@@ -18,13 +18,14 @@ import duckdb
 from deltalake import DeltaTable, write_deltalake
 
 from bench.actor import BENCH
-from fairhaven.archive import Archive, parquet
+from fairhaven.archive import parquet
 from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.kernel.files import sha256_of
 from fairhaven.kernel.outputs import Output
+from tests.support.ledgers import archive_in
 from tests.support.release_facts import release_facts
 
 DAY = dt.date(2026, 11, 21)
@@ -66,7 +67,7 @@ def main() -> None:
         folder = Path(name)
         engine = DuckDBEngine(folder / "scratch", reaches=[folder])
         make(engine, rows)
-        archive = Archive(folder / "store")
+        archive = archive_in(folder / "store")
         measurement = engine.backend.table("made")
         plain = folder / "plain.parquet"
 

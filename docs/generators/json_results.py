@@ -27,6 +27,7 @@ _PLAIN: dict[Any, str] = {
     Path: "path",
     dt.date: "day, as `2026-01-31`",
     NoneType: "null",
+    Any: "any JSON",
 }
 _EXIT_CODES = {ErrorCode.USAGE: 2}
 EXAMPLES = Path(__file__).parent / "json_examples.json"

@@ -48,6 +48,8 @@ WRITING = {
     "ledger.append_once",
     "ledger.append_change",
     "ledger.append_changed",
+    "ledger.change",
+    "ledger.take_over",
     "QueryAudit",
     "TaskQueue",
     "work",

@@ -11,6 +11,7 @@ from fairhaven.archive import Archive
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM, to_cdm
 from tests.support.actors import ANNA
+from tests.support.ledgers import archive_in
 from tests.support.release_facts import release_facts
 
 # Times of the CDM have no zone.
@@ -34,7 +35,7 @@ DEATHS = [{"person_id": number, "death_date": dt.date(1850 + number, 12, 31), **
 
 
 def published(store: Path, engine: Engine, measurements: list[dict[str, Any]], number: int = 1) -> Archive:
-    archive = Archive(store)
+    archive = archive_in(store)
     given = {"measurement": measurements, "death": DEATHS, "note": []}
     tables = {}
     for name, rows in given.items():

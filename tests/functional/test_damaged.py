@@ -62,7 +62,7 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
         ),
         (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: was altered"),
         (lambda store: (store / "vault/identity/000002.sealed").unlink(), "vault/identity/000002.sealed: is missing"),
-        (written("ledger.jsonl", b"nonsense\n"), "ledger.jsonl:1: not an entry of a ledger"),
+        (written("records.sqlite", b"nonsense\n"), "records.sqlite is damaged"),
     ],
 )
 def test_what_cannot_be_made_again_is_named(

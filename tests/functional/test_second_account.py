@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import Command
-from tests.support.older_hub import unpack_older_hub
+from tests.support.older_hub import upgraded_older_hub
 from tests.support.other_accounts import NOBODYS, copied_with_owners, folder_for_all
 
 _TRY = """
@@ -45,7 +45,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture
 def hub(place: Path) -> Path:
     """A small hub of an earlier version, which left its store open to every account."""
-    made = unpack_older_hub(place)
+    made = upgraded_older_hub(place)
     assert stat.S_IMODE((made / "store").stat().st_mode) == 0o755
     return made
 
@@ -72,7 +72,6 @@ def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(
 ) -> None:
     hub, group = described, _a_group()
     _let_read(hub, group.gr_name)
-    fairhaven("keys", "rotate", hub)  # by the signed head and record.pub readers know the ledger
     fairhaven("project", "open", hub, "P", "--organisation", "O")
     fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
     store = hub / "store"
@@ -82,7 +81,7 @@ def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(
         "",
         "archive",
         "vocabulary",
-        "ledger.jsonl",
+        "published-ledger.jsonl",
         "checkpoint",
         "record.pub",
         "query-audit",
@@ -113,7 +112,7 @@ def test_a_store_that_was_open_is_closed_by_the_next_command_which_says_who_coul
         path.chmod(0o755 if path.is_dir() else 0o644)
     said = fairhaven("release", "list", hub).stderr
     assert f"{store} was open to every account of this machine (mode 0755)" in said
-    assert f"{store / 'ledger.jsonl'} was open to every account of this machine (mode 0644)" in said
+    assert f"{store / 'records.sqlite'} was open to every account of this machine (mode 0644)" in said
     assert {path for path in _all(store) if stat.S_IMODE(path.stat().st_mode) & 0o077} == set()
     assert fairhaven("release", "list", hub).stderr == ""
 

@@ -35,6 +35,7 @@ from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.killed_hub import copied
 from tests.support.killed_stages import Region
+from tests.support.ledgers import alter
 from tests.support.network_wire import AVAILABILITY
 
 
@@ -446,8 +447,8 @@ def test_an_older_copy_of_a_file_of_any_kind_in_its_place_is_named_by_a_scrub(re
     assert _named(hub) >= set(rolled_back.values())
 
 
-@pytest.mark.parametrize("name", ["ledger.jsonl", "checkpoint"])
-def test_an_older_ledger_is_told_by_the_head_and_an_older_head_is_signed_again_by_the_next_entry(
+@pytest.mark.parametrize("name", ["records.sqlite", "checkpoint", "published-ledger.jsonl"])
+def test_an_older_ledger_is_told_by_the_head_that_was_published_and_what_was_published_is_published_again(
     name: str, region: Region, tmp_path: Path
 ) -> None:
     erased = region.stage("erase")
@@ -455,9 +456,10 @@ def test_an_older_ledger_is_told_by_the_head_and_an_older_head_is_signed_again_b
     shutil.copyfile(erased.before / "store" / name, hub / "store" / name)
     rooms = open_hub(hub)
     assert verify_store(rooms, after="", progress=Silent()).is_good == (name == "checkpoint")
-    if name == "checkpoint":
+    if name != "records.sqlite":
         rooms.ledger.append(EventKind.HUB_MADE, {}, by=ANNA)
         assert (head := rooms.ledger.head()) and rooms.ledger.checkpoint.read_text().split("\n")[1] == str(head.size)
+        assert verify_store(open_hub(hub), after="", progress=Silent()).is_good
 
 
 def _unnoticed(hub: Path, paths: list[Path]) -> set[str]:
@@ -487,11 +489,10 @@ def test_the_head_of_the_ledger_is_shown_signed_and_compared_with_a_copy_kept_el
     assert f"entry {head.size}, {head.hash}" in shown
     fairhaven("report", copy, "--out", tmp_path / "report.html")
     assert head.hash in (tmp_path / "report.html").read_text()
-    ledger = copy / "store/ledger.jsonl"
-    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
+    alter(copy / "store", "DELETE FROM event WHERE number = (SELECT max(number) FROM event)")
     assert "it was cut" in fairhaven("release", "verify", copy, code=1).stdout
     assert "it was cut" in fairhaven("store", "verify", copy, code=1).stdout
-    (copy / "store/checkpoint").unlink()
+    alter(copy / "store", "DELETE FROM ledger_head")
     assert "checkpoint: is missing" in fairhaven("release", "verify", copy, code=1).stdout
     assert "it was cut" in fairhaven("release", "verify", copy, "--checkpoint", kept, code=1).stdout
     assert "there is no file" in fairhaven("release", "verify", copy, "--checkpoint", tmp_path / "x", code=1).stderr

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.archive import Archive
+from fairhaven.hub import open_hub
 from tests.support.command_line import Command
+from tests.support.ledgers import begin_anew
 
 
 @pytest.mark.slow
@@ -16,13 +17,12 @@ from tests.support.command_line import Command
 def test_a_release_built_on_spark_has_the_content_of_duckdb_s(demo: Path, fairhaven: Command, tmp_path: Path) -> None:
     hub = tmp_path / "hub"
     shutil.copytree(demo, hub)
-    built = Archive(hub / "store").release()
-    shutil.rmtree(hub / "store" / "archive")
-    (hub / "store" / "ledger.jsonl").unlink()
+    built = open_hub(hub).archive.release()
+    begin_anew(hub)
     text = (hub / "hub.toml").read_text(encoding="utf-8")
     (hub / "hub.toml").write_text(text.replace('engine = "duckdb"', 'engine = "spark"'), encoding="utf-8")
     fairhaven("build", hub, "--as-of", built.as_of.isoformat(), "--json")
-    again = Archive(hub / "store").release()
+    again = open_hub(hub).archive.release()
     assert json.dumps(
         {name: [table.rows, table.content] for name, table in again.tables.items()}, indent=1
     ) == json.dumps({name: [table.rows, table.content] for name, table in built.tables.items()}, indent=1)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 
 import duckdb
@@ -13,7 +12,6 @@ import pytest
 
 from docs.generators.json_results import result_type
 from fairhaven.hub import open_hub
-from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.journeys.persons.erase import plan_erasure
 from fairhaven.ledger import EventKind
 from fairhaven.nhs.number import valid_nhs_number
@@ -22,6 +20,7 @@ from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly
 from tests.support.killed_hub import copied
 from tests.support.killed_stages import Region
+from tests.support.ledgers import begin_anew
 
 
 def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Path) -> None:
@@ -42,14 +41,7 @@ def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: P
 def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, region: Region, tmp_path: Path) -> None:
     copy = copied(region.stage("build").hub, tmp_path / "hub")
     before = json.loads(fairhaven("release", "show", copy, "--json").stdout)
-    received = open_hub(copy).ledger.entries_of(EventKind.VOCABULARY, EventKind.DELIVERY)
-    shutil.rmtree(copy / "store" / "archive")
-    for name in ("ledger.jsonl", "checkpoint"):
-        (copy / "store" / name).unlink()
-    make_keys(copy / "store", by=ANNA)  # the ledger begins anew; the keys are kept
-    ledger = open_hub(copy).ledger
-    for entry in received:
-        ledger.append(EventKind(entry.kind), entry.facts, by=ANNA, files=entry.files)
+    begin_anew(copy)
     assert json.loads(fairhaven("build", copy, "--json").stdout)["content"] == before["content"]
 
 

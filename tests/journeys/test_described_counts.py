@@ -32,7 +32,7 @@ from fairhaven.query_audit import Asker
 from fairhaven.release.row_counts import RowCounts
 from tests.support.actors import ANNA
 from tests.support.network_wire import AVAILABILITY
-from tests.support.older_hub import unpack_older_hub
+from tests.support.older_hub import upgraded_older_hub
 
 _CURIOUS = Asker(project="curious", organisation="one")
 _RULE = """[ours]
@@ -61,7 +61,7 @@ class Upgraded:
 
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
-    hub = unpack_older_hub(tmp_path_factory.mktemp("older"))
+    hub = upgraded_older_hub(tmp_path_factory.mktemp("older"))
     text = (hub / "hub.toml").read_text().splitlines()
     kept = [line for line in text if not line.startswith(("contact", "abstract", "disclosure"))]
     (hub / "hub.toml").write_text("\n".join(['disclosure = "ours.toml"', *kept]))

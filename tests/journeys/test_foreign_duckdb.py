@@ -160,7 +160,7 @@ def test_the_engine_of_a_hub_reaches_its_rows_and_not_its_keys_vault_or_deliveri
         for room in _OPEN:
             assert engine.connection.execute(f"FROM read_text('{rooms.store / room / 'a.txt'}')").fetchall()
         hidden = [path for path in (tmp_path / "hub").rglob("*") if path.is_file() and path.parent.name not in _OPEN]
-        assert {"hub.toml", "ledger.jsonl", "a.txt"} <= {path.name for path in hidden}
+        assert {"hub.toml", "published-ledger.jsonl", "a.txt"} <= {path.name for path in hidden}
         for path in hidden:
             with pytest.raises(duckdb.PermissionException):
                 engine.connection.execute(f"FROM read_blob('{path}')")

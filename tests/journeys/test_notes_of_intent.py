@@ -307,9 +307,15 @@ def _used(rooms: Rooms) -> None:
 def test_a_pipe_in_the_place_of_any_file_of_the_store_is_named_and_never_waited_for(rooms: Rooms) -> None:
     with holding(rooms, *Locked, act="trial", progress=Silent()):  # so that the locks are there
         files = [path for path in rooms.store.rglob("*") if path.is_file()]
-    assert {"ledger.jsonl", "ledger", "checkpoint", "record.pub", "extract.json", "releases"} <= {
-        each.name for each in files
-    }
+    assert {
+        "records.sqlite",
+        "published-ledger.jsonl",
+        "ledger",
+        "checkpoint",
+        "record.pub",
+        "extract.json",
+        "releases",
+    } <= {each.name for each in files}
     taken = set[str]()
     for path in files:
         kept = path.read_bytes()

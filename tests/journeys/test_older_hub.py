@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairhaven.archive import Archive
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_places import NOTES
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
@@ -35,7 +34,13 @@ _SEAL = {
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Path:
+def hub(older: Path, fairhaven: Command) -> Path:
+    fairhaven("upgrade", older)
+    return older
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
     made = unpack_older_hub(tmp_path)
     keys = list((made / "store/keys").iterdir())
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
@@ -127,43 +132,58 @@ def test_its_two_keys_become_one_for_each_purpose_and_nothing_that_follows_from_
     assert "Verified: r0001, r0002." in fairhaven("release", "verify", hub).stdout
 
 
-def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its_seals(hub: Path) -> None:
-    archive = Archive(hub / "store")
-    sealed = read_json(archive.manifest(2))
+def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its_seals(
+    older: Path, fairhaven: Command
+) -> None:
+    releases = older / "store/archive/releases"
+    sealed = read_json(releases / "0002.json")
     record = {"digests": ["d"], "tables": ["person"], "superseded": {"r0002": "s"}, "manifests": [sealed]}
-    write_json(archive.erasing, record)
-    archive.manifest(2).unlink()
+    write_json(older / "store/archive/erasure.json", record)
+    (releases / "0002.json").unlink()
+    fairhaven("upgrade", older)
+    archive = open_hub(older).archive
     archive.resume(by=_NOBODY)
     assert read_json(archive.manifest(2)) == sealed
     assert archive.verify() == []
 
 
-def test_an_erasure_that_the_earlier_version_had_begun_is_decided_and_carried_out(hub: Path) -> None:
-    archive, person = Archive(hub / "store"), _person(hub)
-    write_json(archive.erasing, {"persons": [person], "digests": ["d"]})
+def test_an_erasure_that_the_earlier_version_had_begun_is_decided_and_carried_out(
+    older: Path, fairhaven: Command
+) -> None:
+    person = _person(older)
+    write_json(older / "store/archive/erasure.json", {"persons": [person], "digests": ["d"]})
+    fairhaven("upgrade", older)
+    archive = open_hub(older).archive
     archive.resume(by=_NOBODY)
     assert not archive.erasing.exists()
     assert archive.plan_erase([person]).is_empty
     assert archive.verify() == []
 
 
-def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_decider_is_who_ends_it(hub: Path) -> None:
-    write_json(hub / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
-    under_way = ErasureUnderWay.of(open_hub(hub), by=_NOBODY)
+def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_decider_is_who_ends_it(
+    older: Path, fairhaven: Command
+) -> None:
+    write_json(older / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
+    fairhaven("upgrade", older)
+    under_way = ErasureUnderWay.of(open_hub(older), by=_NOBODY)
     assert under_way == ErasureUnderWay(person=7, patients={"gp": ["a"]}, by=_NOBODY, after=0)
 
 
 @pytest.mark.parametrize("name", NOTES)
-def test_a_scrub_of_it_calls_an_act_pending_that_the_earlier_version_left_under_way(hub: Path, name: str) -> None:
-    write_json(hub / "store" / name, {"person": 7})
-    found = verify_store(open_hub(hub), after="", progress=Silent())
+def test_a_scrub_of_it_calls_an_act_pending_that_the_earlier_version_left_under_way(
+    older: Path, fairhaven: Command, name: str
+) -> None:
+    write_json(older / "store" / name, {"person": 7})
+    fairhaven("upgrade", older)
+    found = verify_store(open_hub(older), after="", progress=Silent())
     assert (found.problems, found.pending) == ((), (name,))
 
 
-def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(hub: Path) -> None:
-    archive = Archive(hub / "store")
-    tables = read_json(archive.manifest(2))["tables"]
-    write_json(archive.building, {"number": 2, "inputs": "i", "tables": tables})
+def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(older: Path, fairhaven: Command) -> None:
+    tables = read_json(older / "store/archive/releases/0002.json")["tables"]
+    write_json(older / "store/archive/building.json", {"number": 2, "inputs": "i", "tables": tables})
+    fairhaven("upgrade", older)
+    archive = open_hub(older).archive
     archive.resume(by=_NOBODY)
     assert not archive.building.exists()
     assert archive.verify() == []

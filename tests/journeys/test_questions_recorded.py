@@ -45,8 +45,7 @@ def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no
 def test_what_was_asked_is_no_longer_in_the_ledger_than_that_it_was(hub: Path, fairhaven: Command) -> None:
     fairhaven("project", "open", hub, "Confidential", "--organisation", "Riverside")
     fairhaven("cohort", "count", hub, hub / "cohorts", "--project", "Confidential")
-    *_, last = (hub / "store" / "ledger.jsonl").read_text().splitlines()
-    facts = json.loads(last)["facts"]
+    facts = open_hub(hub).ledger.entries()[-1].facts
     assert set(facts) == {"record", "logs"}
     assert set(facts["logs"][str(os.geteuid())]) == {"lines", "start", "end", "previous", "hash"}
 

@@ -31,12 +31,12 @@ from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.hub_terms import terms_faults
 from fairhaven.intake.delivery_records import Tombstones
 from fairhaven.intake.landing import LandingKeys, tombstone
-from fairhaven.kernel.errors import check_faults
+from fairhaven.kernel.errors import Invalid, check_faults
 from fairhaven.kernel.files import read_json
 from fairhaven.kernel.ids import pseudonym
-from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import EventKind, Ledger
+from fairhaven.ledger import LEDGER, EventKind, Ledger, SignedHead, read_earlier
+from fairhaven.ledger.published_ledger import PUBLISHED
 from fairhaven.linkage.evaluation import trial
 from fairhaven.network.result import read_result
 from fairhaven.network.task import QueueKind, UnreadableTask, read_task
@@ -63,6 +63,7 @@ from tests.support.hostile_bytes import (
     zipped,
 )
 from tests.support.intake_hub import DAY, EVENTS, HEADER, Hub
+from tests.support.ledgers import SIGNER, ledger_in
 from tests.support.network_wire import COHORT, COLLECTION, connection_to, http, raw_server
 from tests.support.older_hub import OLDER_HUB
 
@@ -617,16 +618,9 @@ def _say_now(now: Sequence[bytes], _: bytes, client: socket.socket) -> None:
 # What others add to a hub's own record, or give back of it.
 
 
-def _ledger_in(store: Path) -> Ledger:
-    return Ledger(store / "ledger.jsonl", signer=Keyring(store / "keys").record)
-
-
 def _new_ledger(folder: Path) -> Ledger:
     """Three entries, which every place has (`_with_ledger`)."""
-    store = folder / "inside" / "store"
-    keyring = Keyring.create(store / "keys", secret=b"s" * 32)
-    ledger = _ledger_in(store)
-    ledger.begin({"keys": keyring.check_values()}, by=ANNA)
+    ledger = ledger_in(folder / "inside" / "store")
     for version in ("1", "2"):
         ledger.append(EventKind.VOCABULARY, {"version": version}, by=ANNA, files={f"vocabulary/{version}": "a" * 64})
     return ledger
@@ -634,23 +628,28 @@ def _new_ledger(folder: Path) -> Ledger:
 
 def _with_ledger(read: Callable[[Ledger, bytes], object]) -> Callable[[Path], Read]:
     def opened(place: Path) -> Read:
-        return partial(read, _ledger_in(shutil.copytree(place.with_name("store"), place / "store")))
+        return partial(read, ledger_in(shutil.copytree(place.with_name("store"), place / "store")))
 
     return opened
 
 
 def _ledgers(folder: Path) -> st.SearchStrategy[bytes]:
-    lines = _new_ledger(folder).path.read_bytes().splitlines(keepends=True)
+    lines = (_new_ledger(folder).store / PUBLISHED).read_bytes().splitlines(keepends=True)
     others = [altered_json([json.loads(line)]).map(lambda text: text + b"\n") for line in lines]
     exchanged = st.tuples(*(st.one_of(st.just(line), other) for line, other in zip(lines, others, strict=True)))
     return st.one_of(mutated([b"".join(lines)]), exchanged.map(b"".join))
 
 
 def _read_ledger(ledger: Ledger, content: bytes) -> None:
-    ledger.path.write_bytes(content)
-    ledger.verify()
-    ledger.head_faults()
-    ledger.entries()
+    """The same bytes as an account reads them that only reads the hub, and as an upgrade takes them over."""
+    (ledger.store / PUBLISHED).write_bytes(content)
+    (ledger.store / LEDGER).write_bytes(content)
+    published = Ledger(ledger.store, public=lambda: SIGNER.public)
+    published.verify()
+    published.head_faults()
+    with suppress(Invalid):
+        read_earlier(ledger.store, SignedHead(lambda: SIGNER.public), may_lack_head=True)
+    published.entries()
 
 
 def _notes(folder: Path) -> st.SearchStrategy[bytes]:

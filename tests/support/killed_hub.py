@@ -155,9 +155,9 @@ def erase(folder: Path, person: int) -> None:
 
 def erase_from_archive(store: Path, person: int) -> None:
     """Erase a person from an archive that no hub has."""
-    from fairhaven.archive import Archive
+    from tests.support.ledgers import archive_in
 
-    Archive(store).erase([person], facts={"persons": ["digest"]}, by=BEN)
+    archive_in(store).erase([person], facts={"persons": ["digest"]}, by=BEN)
 
 
 def init(folder: Path) -> None:

@@ -10,9 +10,16 @@ OLDER_HUB = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
 
 
 def unpack_older_hub(folder: Path) -> Path:
-    """The hub, in a folder of its own below *folder*, with the modes that it had."""
+    """The hub as it was left, in a folder of its own below *folder*, with the modes that it had."""
     shutil.unpack_archive(OLDER_HUB, folder, filter="tar")
     return folder / "hub"
+
+
+def upgraded_older_hub(folder: Path) -> Path:
+    """The same, brought forward."""
+    hub = unpack_older_hub(folder)
+    run("upgrade", hub)
+    return hub
 
 
 def describe_older_hub(folder: Path) -> None:
@@ -20,9 +27,9 @@ def describe_older_hub(folder: Path) -> None:
 
     Under any umask: so modes that a test finds are what the code gave, not what the account's umask took away.
     """
-    hub = unpack_older_hub(folder)
     before = os.umask(0)
     try:
+        hub = upgraded_older_hub(folder)
         run("report", hub, "--out", folder / "report.html")
     finally:
         os.umask(before)

@@ -24,6 +24,7 @@ from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
 from tests.support.killed_hub import Commands
+from tests.support.ledgers import archive_in, ledger_in
 from tests.support.release_facts import release_facts
 
 SECRET = b"s" * 32
@@ -90,7 +91,7 @@ def publish(archive: Archive, engine: Engine, number: int, people: Sequence[int]
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
     """Three releases: without the person, with, and with a change that leaves some of their files as they were."""
-    archive = Archive(tmp_path_factory.mktemp("hub") / "store")
+    archive = archive_in(tmp_path_factory.mktemp("hub") / "store")
     publish(archive, engine, 1, OTHERS[:2])
     publish(archive, engine, 2, [PERSON, *OTHERS])
     publish(archive, engine, 3, [PERSON, *OTHERS], day=2)
@@ -100,7 +101,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
 @pytest.fixture
 def archive(stored: Path, tmp_path: Path) -> Archive:
     shutil.copytree(stored, tmp_path / "store")
-    return Archive(tmp_path / "store")
+    return archive_in(tmp_path / "store")
 
 
 def traces(archive: Archive) -> list[str]:
@@ -207,7 +208,7 @@ def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive: Archive) -> None
     assert entry.facts["seals"]["r0003"] == archive.release("r0003").hash
     assert entry.facts["persons"] == ["digest"]
     assert entry.actor == ANNA
-    assert str(PERSON) not in archive.ledger.path.read_text()
+    assert str(PERSON) not in (archive.store / "published-ledger.jsonl").read_text()
 
 
 def test_erasing_again_does_nothing(archive: Archive) -> None:
@@ -283,7 +284,7 @@ class LedgerOfAKilled(Ledger):
 
 
 def test_notes_of_an_erasure_that_has_ended_bring_back_no_manifest_of_their_time(archive: Archive) -> None:
-    killed = Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path))
+    killed = Archive(archive.store, ledger=ledger_in(archive.store, kind=LedgerOfAKilled))
     with pytest.raises(KeyboardInterrupt):
         killed.erase([PERSON], facts={"persons": ["digest"]}, by=BEN)
     assert isinstance(archive.erasure(), DecidedErasure)
@@ -298,7 +299,7 @@ def test_notes_of_an_erasure_that_has_ended_bring_back_no_manifest_of_their_time
 
 
 def test_an_erasure_that_was_killed_before_its_decision_is_not_resumed_over_altered_rows(archive: Archive) -> None:
-    store = Archive(archive.store)
+    store = archive_in(archive.store)
     store.erasure_notes.begin({"persons": [PERSON], "facts": {"persons": ["digest"]}, "by": None}, by=BEN)
     for path in archive.folder.glob("condition_occurrence/*.parquet"):
         path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -311,10 +312,10 @@ def test_an_erasure_that_was_killed_before_its_decision_is_not_resumed_over_alte
 def test_killed_at_every_moment_it_is_finished_by_the_next_run(
     processes: Commands, stored: Path, tmp_path: Path
 ) -> None:
-    expected = without_person(everything(Archive(stored)))
+    expected = without_person(everything(archive_in(stored)))
     for step in range(1, 1000):
         shutil.copytree(stored, tmp_path / f"{step}" / "store")
-        archive = Archive(tmp_path / f"{step}" / "store")
+        archive = archive_in(tmp_path / f"{step}" / "store")
         code = erase_and_be_killed(processes, archive, step)
         check_finishes(archive, expected)
         shutil.rmtree(tmp_path / f"{step}")
@@ -325,7 +326,7 @@ def test_killed_at_every_moment_it_is_finished_by_the_next_run(
 
 def test_what_a_killed_erasure_has_decided_is_told_file_by_file_until_it_is_entered(archive: Archive) -> None:
     assert archive.files_under_way() == {}
-    killed = Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path))
+    killed = Archive(archive.store, ledger=ledger_in(archive.store, kind=LedgerOfAKilled))
     with pytest.raises(KeyboardInterrupt):
         killed.erase([PERSON], facts={"persons": ["digest"]}, by=BEN)
     told = archive.files_under_way()

@@ -18,6 +18,7 @@ from fairhaven.ledger import Entry, EventKind, Ledger, content_hash
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release, seal_of
 from tests.support.actors import ANNA
+from tests.support.ledgers import archive_in, ledger_in
 from tests.support.release_facts import release_facts
 
 Make = Callable[..., ir.Table]
@@ -25,7 +26,7 @@ Make = Callable[..., ir.Table]
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "store")
+    return archive_in(tmp_path / "store")
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,12 @@ def test_a_table_without_rows_is_there_and_empty(archive: Archive, engine: Engin
 def test_the_content_hash_does_not_know_order_lineage_or_empty_tables(
     tmp_path: Path, engine: Engine, persons: Make, deaths: Make
 ) -> None:
-    one = release(Archive(tmp_path / "a"), engine, 1, person=persons([1, 2, 3]))
+    one = release(archive_in(tmp_path / "a"), engine, 1, person=persons([1, 2, 3]))
     none = deaths([])
-    two = release(Archive(tmp_path / "b"), engine, 1, person=persons([3, 1, 2], line=9), death=none)
+    two = release(archive_in(tmp_path / "b"), engine, 1, person=persons([3, 1, 2], line=9), death=none)
     assert one.content == two.content
     assert one.hash != two.hash
-    other = release(Archive(tmp_path / "c"), engine, 1, person=persons([1, 2, 3], year=1981))
+    other = release(archive_in(tmp_path / "c"), engine, 1, person=persons([1, 2, 3], year=1981))
     assert other.content != one.content
 
 
@@ -177,7 +178,12 @@ def test_a_manifest_altered_between_its_publication_and_the_ledger_s_entry_is_no
     archive: Archive, engine: Engine, persons: Make
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        release(Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path)), engine, 1, person=persons([1]))
+        release(
+            Archive(archive.store, ledger=ledger_in(archive.store, kind=LedgerOfAKilled)),
+            engine,
+            1,
+            person=persons([1]),
+        )
     path = archive.manifest(1)
     kept, forged = path.read_bytes(), read_json(path)
     forged["facts"]["vocabulary"] = "another"
@@ -185,11 +191,11 @@ def test_a_manifest_altered_between_its_publication_and_the_ledger_s_entry_is_no
     with pytest.raises(Invalid, match="the ledger does not know it"):
         archive.check_chain()
     archive.resume(by=ANNA)
-    assert archive.ledger.length() == 0
+    assert archive.ledger.length() == 1
     path.write_bytes(kept)
     archive.check_chain()
     archive.resume(by=ANNA)
-    [entry] = archive.ledger.entries()
+    _, entry = archive.ledger.entries()
     assert entry.files["archive/releases/0001.json"] == content_hash(path)
     assert set(entry.files) == {"archive/releases/0001.json", f"archive/person/_delta_log/{0:020d}.json"}
     assert archive.verify() == [] and not archive.building.exists()
@@ -207,7 +213,7 @@ def test_notes_of_a_build_that_an_erasure_or_a_release_came_after_count_no_more(
     release(archive, engine, 1, person=persons([1]))
     archive.building.write_bytes(old)
     archive.resume(by=ANNA)
-    assert not archive.building.exists() and archive.ledger.length() == 2
+    assert not archive.building.exists() and archive.ledger.length() == 3
 
 
 def test_large_tables_are_cut_into_buckets_of_persons(
@@ -245,12 +251,12 @@ def test_a_release_cannot_be_published_over_another(archive: Archive, engine: En
 
 def test_each_release_is_entered_in_the_ledger(archive: Archive, engine: Engine, persons: Make) -> None:
     made = release(archive, engine, 1, person=persons([1]))
-    [entry] = archive.ledger.entries()
+    _, entry = archive.ledger.entries()
     assert (entry.kind, entry.facts) == ("release", {"release": "r0001", "hash": made.hash})
 
 
 def test_a_hub_may_have_any_name(tmp_path: Path, engine: Engine, persons: Make) -> None:
-    archive = Archive(tmp_path / "it's a [hub] *" / "store")
+    archive = archive_in(tmp_path / "it's a [hub] *" / "store")
     release(archive, engine, 1, person=persons([1, 2]))
     second = release(archive, engine, 2, person=persons([1, 2, 3]))
     assert engine.count(archive.tables(second, engine)["person"]) == 3

@@ -22,6 +22,7 @@ from fairhaven.kernel.outputs import Output
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release, seal_of
 from tests.support.actors import ANNA
+from tests.support.ledgers import archive_in, left_by_an_earlier_version
 from tests.support.release_facts import release_facts
 
 DAY = dt.date(2020, 1, 1)
@@ -79,7 +80,7 @@ SECOND: dict[str, list[Row]] = {
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
-    archive = Archive(tmp_path_factory.mktemp("hub") / "store")
+    archive = archive_in(tmp_path_factory.mktemp("hub") / "store")
     publish(archive, engine, FIRST)
     publish(archive, engine, SECOND)
     return archive.store
@@ -88,7 +89,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
 @pytest.fixture
 def archive(stored: Path, tmp_path: Path) -> Archive:
     shutil.copytree(stored, tmp_path / "store")
-    return Archive(tmp_path / "store")
+    return archive_in(tmp_path / "store")
 
 
 def problems(archive: Archive, *names: str) -> list[str]:
@@ -173,7 +174,7 @@ def test_nothing_is_read_of_a_manifest_whose_seal_is_not_the_one_in_the_ledger(
 ) -> None:
     MANIFESTS[alteration](archive)
     if is_erasing:
-        write_json(archive.erasing, {"persons": [1], "facts": {}})
+        left_by_an_earlier_version(archive.ledger, archive.erasing, {"persons": [1], "facts": {}})
     for read in (archive.release, archive.current, archive.releases, lambda: archive.release("r0002")):
         with pytest.raises(Invalid, match=r"0002\.json.*ledger has|0001\.json.*ledger has"):
             read()
@@ -188,18 +189,18 @@ def test_a_manifest_is_not_read_while_an_erasure_writes_it_anew_and_any_other_th
     anew = {**sealed, "salt": "0" * 32}
     anew["hash"] = seal_of(anew)
     decided = {"facts": {}, "tables": [], "superseded": {"r0002": sealed["hash"]}, "manifests": [anew]}
-    write_json(archive.erasing, decided)
+    left_by_an_earlier_version(archive.ledger, archive.erasing, decided)
     assert archive.release().hash == sealed["hash"]
     write_json(archive.manifest(2), anew)
     with pytest.raises(NotAllowedNow, match="r0002 is being written anew"):
         archive.release()
     archive.check_chain()
     forged(archive, 2)
-    with pytest.raises(Invalid, match=r"r0002: ledger\.jsonl: the ledger holds another seal"):
+    with pytest.raises(Invalid, match=r"r0002: ledger: the ledger holds another seal"):
         archive.check_chain()
     archive.manifest(2).write_bytes(before)
     archive.manifest(1).unlink()
-    with pytest.raises(Invalid, match=r"r0001: ledger\.jsonl: the ledger knows it, and its manifest is gone"):
+    with pytest.raises(Invalid, match=r"r0001: ledger: the ledger knows it, and its manifest is gone"):
         archive.check_chain()
     with pytest.raises(Invalid, match=r"0001\.json"):
         archive.releases()
@@ -233,7 +234,7 @@ def test_rows_that_were_altered_are_not_compared(archive: Archive, engine: Engin
 def test_a_removed_release_is_found(archive: Archive) -> None:
     archive.manifest(2).unlink()
     assert any(
-        "r0002: ledger.jsonl: the ledger knows it, and its manifest is gone" in problem for problem in problems(archive)
+        "r0002: ledger: the ledger knows it, and its manifest is gone" in problem for problem in problems(archive)
     )
 
 

@@ -22,7 +22,7 @@ from fairhaven.kernel.files import read_json
 from fairhaven.kernel.json_document import json_object
 from fairhaven.kernel.toml import Document
 from fairhaven.kernel.whole_numbers import whole_number
-from fairhaven.ledger import Ledger
+from fairhaven.ledger.chain_reader import Chain, read_on
 
 NO_CONCEPTS: list[Any] = [1e999, float("nan"), 10**30, -1, True, None, [7], {}, "²", "9" * 30, "9" * 5000, "x", ""]
 DEEP = "[" * 100_000
@@ -168,9 +168,8 @@ def test_plain_digits_are_a_whole_number() -> None:
 
 
 def test_a_ledgers_line_that_is_nested_without_end_is_a_fault_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "ledger.jsonl").write_text(DEEP + "\n")
-    (fault,) = Ledger(tmp_path / "ledger.jsonl").verify()
-    assert (fault.message, fault.line) == ("not an entry of a ledger", 1)
+    (fault,) = read_on([DEEP.encode()], Chain()).faults
+    assert (fault.message, fault.line) == ("is no entry of a ledger", 1)
 
 
 def test_a_record_of_the_store_that_is_nested_without_end_is_damaged(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def foreign(tmp_path: Path) -> Path:
     place = tmp_path / "foreign"
     (place / "deep").mkdir(parents=True)
     (place / "deep" / "notes.txt").write_text("theirs")
-    (place / "ledger.jsonl").write_text("")
+    (place / "records.sqlite").write_text("")
     for path in (place, place / "deep"):
         path.chmod(0o755)
     (place / "deep" / "notes.txt").chmod(0o604)
@@ -35,7 +35,7 @@ def hub(tmp_path: Path) -> Path:
     place = tmp_path / "hub"
     for folder in ("store/keys", "store/vault", "sources", "mappings"):
         (place / folder).mkdir(parents=True)
-    (place / "store" / "ledger.jsonl").write_text("")
+    (place / "store" / "records.sqlite").write_text("")
     (place / "store").chmod(0o755)
     return place
 
@@ -78,7 +78,7 @@ def test_a_store_that_is_a_link_to_somebody_elses_folder_is_refused_and_nothing_
 def test_a_store_that_is_a_link_to_what_is_no_store_is_refused(hub: Path, foreign: Path) -> None:
     (hub / "store").rename(hub / "before")
     (hub / "store").symlink_to(foreign)
-    (foreign / "ledger.jsonl").unlink()
+    (foreign / "records.sqlite").unlink()
     before = modes(foreign)
     with pytest.raises(Invalid, match="is no store"):
         StoreModes(folder=hub, group=None).close(tell=lambda _: None)

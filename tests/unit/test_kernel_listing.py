@@ -13,7 +13,7 @@ from fairhaven.kernel.errors import Invalid, NotPermitted
 from fairhaven.kernel.files import check_empty
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.listing import listed, listed_below
-from fairhaven.ledger import content_hashes
+from fairhaven.ledger import Ledger, content_hashes
 from fairhaven.linkage import Vault
 from fairhaven.omop.vocabulary import loaded
 from tests.support.other_accounts import folder_for_all, without_leave
@@ -24,7 +24,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "deliveries": ("deliveries", lambda top: DeliveryRecords(top).deliveries()),
     "what no delivery names": ("landing", lambda top: DeliveryRecords(top).clear_uncommitted({})),
     "identities": ("vault/identity", lambda top: Vault(top / "vault", Envelope(bytes)).records()),
-    "releases": ("archive/releases", lambda top: ReleaseStore(top).as_found()),
+    "releases": ("archive/releases", lambda top: ReleaseStore(top, ledger=Ledger(top)).as_found()),
     "vocabularies": ("vocabulary", lambda top: loaded(top / "vocabulary")),
     "hashes of files": ("erased", lambda top: content_hashes(top, [top / "erased"])),
     "whether there are keys": ("keys", lambda top: Keyring.create(top / "keys")),

@@ -229,7 +229,7 @@ def test_what_another_account_left_is_not_removed(tmp_path: Path) -> None:
 def _a_hub(folder: Path) -> Path:
     for name in ("store/keys", "store/archive", "sources", "controllers", "mappings", "vocabulary", "inbox", "results"):
         (folder / name).mkdir(parents=True)
-    (folder / "store" / "ledger.jsonl").write_text("")
+    (folder / "store" / "records.sqlite").write_text("")
     (folder / "store" / "keys" / "master.key").write_text("key")
     (folder / "hub.toml").write_text("")
     return folder

@@ -19,7 +19,8 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.signing_key import read_public
 from fairhaven.kernel.sqlite_files import open_database, read_number
 from fairhaven.ledger import Ledger, content_hash
-from tests.support.actors import ANNA
+from fairhaven.records import Database
+from tests.support.ledgers import SIGNER
 
 
 def _lock(path: Path) -> None:
@@ -31,9 +32,8 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "JSON": read_json,
     "a hash": sha256_of,
     "a lock": _lock,
-    "the ledger": lambda path: Ledger(path).entries(),
-    "the ledger, written": lambda path: Ledger(path).begin({}, by=ANNA),
-    "notes of an act": lambda path: Ledger(path.parent / "ledger.jsonl").journal(path.name).notes(),
+    "the ledger": lambda path: Ledger(path.parent, database=lambda: Database.at(path), signer=SIGNER).entries(),
+    "notes of an act": lambda path: Ledger(path.parent, signer=SIGNER).journal(path.name).notes(),
     "a public key": read_public,
     "a database": lambda path: open_database(path, "", version=1),
     "a database to read": lambda path: read_number(path, "SELECT 1"),

@@ -1,397 +1,441 @@
-"""The ledger: a chain that shows every change."""
+"""The ledger: entries in a database that refuses to change them, held by their hashes, a tree and a signed head."""
 
 import base64
 import datetime as dt
 import fcntl
 import hashlib
 import json
+import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy.exc import SQLAlchemyError
 
-from fairhaven.kernel.errors import Invalid
+from fairhaven.journeys.hub_records import make_records
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.files import canonical_json
 from fairhaven.kernel.signing_key import SigningKey
-from fairhaven.ledger import Entry, EventKind, Ledger
+from fairhaven.ledger import Checkpoint, EventKind, Ledger
+from fairhaven.ledger.merkle import leaf_hash, root_of
 from tests.support.actors import ANNA, BEN
+from tests.support.ledgers import SIGNER, alter, ledger_in
 from tests.support.processes import PATIENCE
+
+PUBLISHED = "published-ledger.jsonl"
+
+
+def _clock() -> dt.datetime:
+    return dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose ledger has four entries."""
+    store = tmp_path_factory.mktemp("ledger") / "store"
+    ledger = ledger_in(store, now=_clock)
+    for number in (1, 2, 3):
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+    return store
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger.jsonl", now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
+def store(template: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(template, tmp_path / "store")
+
+
+@pytest.fixture
+def ledger(store: Path) -> Ledger:
+    return ledger_in(store, now=_clock)
+
+
+def _reader(store: Path) -> Ledger:
+    """The ledger as an account has it that only reads the hub."""
+    return Ledger(store, public=lambda: SIGNER.public)
 
 
 def test_entries_follow_each_other_by_hash(ledger: Ledger) -> None:
-    first = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
-    second = ledger.append(EventKind.RELEASE, {"name": "r0002"}, by=ANNA)
-    assert (first.number, second.number) == (1, 2)
-    assert second.previous == first.hash
-    assert list(ledger.entries()) == [first, second]
-    assert ledger.verify() == []
+    entry = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
+    *_, before, last = ledger.entries()
+    assert (last, entry.number, entry.previous) == (entry, 5, before.hash)
+    assert ledger.verify() == [] and ledger.head_faults() == []
 
 
 def test_the_same_history_has_the_same_hashes(tmp_path: Path) -> None:
-    def clock() -> dt.datetime:
-        return dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-
-    one, two = Ledger(tmp_path / "a", now=clock), Ledger(tmp_path / "b", now=clock)
+    one, two = ledger_in(tmp_path / "a", now=_clock), ledger_in(tmp_path / "b", now=_clock)
     assert (
         one.append(EventKind.RELEASE, {"b": 1, "a": "é"}, by=ANNA).hash
         == two.append(EventKind.RELEASE, {"a": "é", "b": 1}, by=ANNA).hash
     )
 
 
-def test_work_redone_records_once(ledger: Ledger) -> None:
-    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
-    again = ledger.append_once(EventKind.DELIVERY, {"number": 1}, by=ANNA)
-    assert again.number == 1
-    assert ledger.append_once(EventKind.DELIVERY, {"number": 2}, by=ANNA).number == 2
+def test_a_change_of_the_database_and_its_event_are_written_together_or_not_at_all(ledger: Ledger) -> None:
+    with pytest.raises(SQLAlchemyError), ledger.change(EventKind.PROJECT, {}, by=ANNA) as change:
+        change.connection.exec_driver_sql("CREATE TABLE mine (a); nonsense")
+    assert ledger.length() == 4
+    with ledger.change(EventKind.PROJECT, {"project": "a"}, by=ANNA, about="a") as change:
+        change.connection.exec_driver_sql("CREATE TABLE mine (a)")
+    assert (ledger.entries()[-1], change.entry.about) == (change.entry, "a")
 
 
-@pytest.mark.parametrize("line", [0, 1, 2])
-def test_a_changed_entry_is_found(ledger: Ledger, line: int) -> None:
-    for number in range(3):
-        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
-    lines = ledger.path.read_text().splitlines()
-    lines[line] = lines[line].replace('"kind":"delivery"', '"kind":"Delivery"')
-    ledger.path.write_text("\n".join(lines) + "\n")
-    assert [fault.line for fault in ledger.verify()] == [line + 1]
-
-
-def test_a_dropped_entry_is_found(ledger: Ledger) -> None:
-    for number in range(3):
-        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
-    lines = ledger.path.read_text().splitlines()
-    ledger.path.write_text("\n".join([lines[0], lines[2]]) + "\n")
-    assert "dropped" in ledger.verify()[0].message
-
-
-def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger: Ledger) -> None:
-    for number in range(2):
-        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
-    lines = ledger.path.read_text().splitlines()
-    other = Ledger(ledger.path.with_name("other"), now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
-    other.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
-    ledger.path.write_text(other.path.read_text() + lines[1] + "\n")
-    assert [fault.line for fault in ledger.verify()] == [2]
-
-
-def test_an_entry_in_another_notation_is_the_same_entry(ledger: Ledger) -> None:
-    entry = ledger.append(EventKind.RELEASE, {"hash": "é", "release": "r0001"}, by=ANNA)
-    written = json.loads(ledger.path.read_text())
-    for same in (
-        json.dumps(dict(reversed(written.items()))),
-        '{"facts": {"release": "r0009"},' + json.dumps(written)[1:],
-    ):
-        ledger.path.write_text(f"{same}\n")
-        assert list(ledger.entries()) == [entry]
-
-
-def test_what_is_put_into_a_line_is_found_also_where_its_other_text_is_as_it_was(ledger: Ledger) -> None:
-    first = ledger.append(EventKind.RELEASE, {"release": "r0001"}, by=ANNA)
-    ledger.append(EventKind.RELEASE, {"release": "r0002"}, by=ANNA)
-    lines = ledger.path.read_text().splitlines()
-    hashed = f',"hash":"{first.hash}"'
-    for altered in (
-        lines[0].replace('"r0001"', f'"r0001"{hashed}'),  # beside the facts
-        lines[0].replace(hashed, "").replace('"r0001"', f'"r0001"{hashed}'),
-        lines[0].replace(hashed, f'{hashed},"facts":{{"release":"r0009"}}'),
-        f"{lines[0]}, {lines[1]}",
-        f"{lines[0]} {lines[1]}",
-    ):
-        ledger.path.write_text(f"{altered}\n{lines[1]}\n")
-        assert ledger.verify()[:1] and ledger.verify()[0].line == 1, altered
-
-
-@pytest.mark.parametrize("cut", [1, 7, 60])
-def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger: Ledger, cut: int) -> None:
-    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
-    whole = ledger.path.read_bytes()
-    ledger.append(EventKind.DELIVERY, {"number": 2}, by=ANNA)
-    ledger.path.write_bytes(ledger.path.read_bytes()[:-cut])
-    assert [entry.facts["number"] for entry in ledger.entries()] == [1]
-    assert ledger.append(EventKind.DELIVERY, {"number": 3}, by=ANNA).number == 2
-    assert ledger.path.read_bytes().startswith(whole)
-    assert ledger.verify() == []
-
-
-def test_a_first_line_torn_leaves_an_empty_ledger(ledger: Ledger) -> None:
-    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
-    ledger.path.write_bytes(ledger.path.read_bytes()[:20])
-    assert list(ledger.entries()) == []
-    assert ledger.append(EventKind.DELIVERY, {"number": 2}, by=ANNA).number == 1
-    assert ledger.verify() == []
-
-
-def test_an_entry_longer_than_the_read_window_is_followed(ledger: Ledger) -> None:
-    ledger.append(EventKind.RELEASE, {"rules": ["x" * 1000] * 200}, by=ANNA)
-    ledger.append(EventKind.RELEASE, {"rules": ["y" * 1000] * 200}, by=ANNA)
-    ledger.append(EventKind.RELEASE, {"rules": []}, by=ANNA)
-    assert ledger.verify() == []
-
-
-def test_a_file_that_is_no_ledger_is_refused(ledger: Ledger) -> None:
-    ledger.path.write_text("hello\n")
-    with pytest.raises(Invalid):
-        ledger.append(EventKind.RELEASE, {}, by=ANNA)
-    with pytest.raises(Invalid):
-        list(ledger.entries())
-    assert len(ledger.verify()) == 1
-
-
-def test_the_file_is_one_json_object_a_line(ledger: Ledger) -> None:
-    ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
-    assert set(json.loads(ledger.path.read_text())) == {
-        "number",
-        "at",
-        "kind",
-        "facts",
-        "actor",
-        "previous",
-        "hash",
-    }
-
-
-OLD = (
-    '{"at":"2026-11-21T00:00:00+00:00","facts":{"delivery":1},"hash":"%s","kind":"delivery","number":1,"previous":"%s"}',
-    '{"at":"2026-11-21T00:00:00+00:00","facts":{},"hash":"%s","kind":"erasure of deliveries","number":2,"previous":"%s"}',
-)
-
-
-def written_before_actors() -> str:
-    """Two lines as the first version of the ledger wrote them."""
-    previous, lines = "0" * 64, []
-    for line in OLD:
-        plain = json.loads(line % ("", previous))
-        del plain["hash"]
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        previous, before = hashlib.sha256(text.encode()).hexdigest(), previous
-        lines.append(line % (previous, before))
-    return "\n".join(lines) + "\n"
-
-
-def test_a_ledger_of_before_actors_is_read_verified_and_continued(ledger: Ledger) -> None:
-    ledger.path.write_text(written_before_actors())
-    new = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
-    first, second, third = ledger.entries()
-    assert (first.actor, second.actor, third.actor) == (None, None, ANNA)
-    assert second.kind == "erasure of deliveries"
-    assert third == new
-    assert ledger.verify() == []
-    assert ledger.append_once(EventKind.DELIVERY, {"delivery": 1}, by=ANNA).number == 1
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [('"anna"', '"ben"'), ('"actor":{"kind":"operating-system user","name":"anna"},', "")]
-)
-def test_who_did_it_cannot_be_changed_or_taken_out_unseen(ledger: Ledger, old: str, new: str) -> None:
-    ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
-    text = ledger.path.read_text()
-    assert old in text
-    ledger.path.write_text(text.replace(old, new))
-    assert "altered" in ledger.verify()[0].message
-
-
-def test_work_redone_by_another_person_stays_the_act_of_who_decided_it(ledger: Ledger) -> None:
-    ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=ANNA)
+def test_work_redone_records_once_and_stays_the_act_of_who_decided_it(ledger: Ledger) -> None:
+    assert ledger.append_once(EventKind.DELIVERY, {"number": 1}, by=BEN).number == 2
+    assert ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=ANNA).number == 5
     assert ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=BEN).actor == ANNA
-    assert ledger.length() == 1
+    assert ledger.length() == 5
 
 
 def test_what_is_in_use_is_recorded_each_time_it_changes(ledger: Ledger) -> None:
     for version in ("v1", "v2", "v2", "v1"):
         ledger.append_change(EventKind.VOCABULARY, {"version": version}, by=ANNA)
-    assert [entry.facts["version"] for entry in ledger.entries()] == ["v1", "v2", "v1"]
+    assert [entry.facts["version"] for entry in ledger.entries_of(EventKind.VOCABULARY)] == ["v1", "v2", "v1"]
 
 
-SIGNER = SigningKey(lambda: bytes(range(32)))
+# What somebody does who has the database file and not the key.
 
 
-@pytest.fixture
-def signed(tmp_path: Path) -> Ledger:
-    ledger = Ledger(tmp_path / "signed.jsonl", signer=SIGNER, now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
-    ledger.begin({"keys": {}}, by=ANNA)
-    for number in (1, 2, 3):
-        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE event SET content = '{}' WHERE number = 2",
+        "DELETE FROM event WHERE number = 4",
+        "INSERT OR REPLACE INTO event SELECT number, '{}', hash, kind, about FROM event WHERE number = 2",
+        "REPLACE INTO event SELECT * FROM event WHERE number = 2",
+    ],
+)
+def test_the_database_itself_refuses_to_change_or_remove_an_entry(store: Path, statement: str) -> None:
+    with closing(sqlite3.connect(store / "records.sqlite")) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="the ledger is only added to"):
+            connection.execute(statement)
+        assert connection.execute("SELECT count(*) FROM event").fetchone() == (4,)
+
+
+def _chained_anew(connection: sqlite3.Connection) -> None:
+    """Every hash computed again, so that the chain holds."""
+    previous = "0" * 64
+    rows = connection.execute("SELECT number, content FROM event ORDER BY number").fetchall()
+    connection.execute("DELETE FROM event")
+    for number, (_, content) in enumerate(rows, start=1):
+        plain = json.loads(content) | {"previous": previous, "number": number}
+        text = canonical_json(plain)
+        previous = hashlib.sha256(text.encode()).hexdigest()
+        connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, '')", (number, text, previous, plain["kind"]))
+
+
+def _anew(statement: str) -> Callable[[Path], None]:
+    def act(store: Path) -> None:
+        alter(store, statement)
+        with closing(sqlite3.connect(store / "records.sqlite")) as connection, connection:
+            _chained_anew(connection)
+
+    return act
+
+
+def _statements(*statements: str) -> Callable[[Path], None]:
+    return lambda store: alter(store, *statements)
+
+
+ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a row changed": (
+        _statements("""UPDATE event SET content = replace(content, '"number":1}', '"number":9}') WHERE number = 2"""),
+        r"ledger:2: .*altered",
+    ),
+    "who did it changed": (
+        _statements("""UPDATE event SET content = replace(content, '"anna"', '"ben"') WHERE number = 3"""),
+        r"ledger:3: .*altered",
+    ),
+    "a row filed under another kind": (
+        _statements("UPDATE event SET kind = 'release' WHERE number = 3"),
+        r"ledger:3: .*filed under what it is not",
+    ),
+    "a row filed under something else that it is about": (
+        _statements("UPDATE event SET about = 'x' WHERE number = 3"),
+        r"ledger:3: .*filed under what it is not",
+    ),
+    "a row dropped": (_statements("DELETE FROM event WHERE number = 2"), r"ledger:2: .*dropped"),
+    "two rows swapped": (
+        _statements(
+            "UPDATE event SET number = 9 WHERE number = 2",
+            "UPDATE event SET number = 2 WHERE number = 3",
+            "UPDATE event SET number = 3 WHERE number = 9",
+        ),
+        r"ledger:2: .*moved or dropped",
+    ),
+    "a row that is none": (_statements("UPDATE event SET content = 'x' WHERE number = 2"), "ledger:2: is no entry"),
+    "the tail cut": (_statements("DELETE FROM event WHERE number = 4"), "there were 4 entries, and the ledger has 3"),
+    "all cut": (_statements("DELETE FROM event"), "there were 4 entries, and the ledger has 0"),
+    "a row inserted and all renumbered": (
+        _anew("INSERT INTO event SELECT 0, content, hash, kind, about FROM event WHERE number = 4"),
+        "fewer entries than the ledger has|other ones than the ledger has",
+    ),
+    "everything computed anew": (
+        _anew("""UPDATE event SET content = replace(content, '"number":1}', '"number":9}') WHERE number = 2"""),
+        "the first 4 entries are other ones",
+    ),
+    "the head taken away": (_statements("DELETE FROM ledger_head"), "checkpoint: is missing"),
+    "the head of another time": (
+        _statements("UPDATE ledger_head SET note = replace(note, '\n4\n', '\n3\n')"),
+        "was not signed by this hub's key",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_was_done_to_the_database_without_the_key_is_named_and_nothing_is_decided_by_it(
+    store: Path, attack: str
+) -> None:
+    act, said = ATTACKS[attack]
+    act(store)
+    ledger = _opened(store)
+    asked: tuple[Callable[[], object], ...] = (
+        ledger.entries,
+        ledger.files,
+        ledger.head,
+        lambda: ledger.append(EventKind.RELEASE, {}, by=ANNA),
+        lambda: ledger.begin({}, by=ANNA),
+    )
+    for ask in asked:
+        with pytest.raises(Invalid, match=said):
+            ask()
+    assert ledger.verify() + ledger.head_faults()
+
+
+def _opened(store: Path, *, signer: SigningKey = SIGNER) -> Ledger:
+    database = make_records(store)
+    return Ledger(store, database=lambda: database, signer=signer)
+
+
+def test_an_older_copy_of_the_database_is_told_by_what_was_published_since(store: Path, tmp_path: Path) -> None:
+    older = (store / "records.sqlite").read_bytes()
+    _opened(store).append(EventKind.RELEASE, {}, by=ANNA)
+    for path in store.glob("records.sqlite*"):
+        path.unlink()
+    (store / "records.sqlite").write_bytes(older)
+    with pytest.raises(Invalid, match="has 4 entries, and a head of 5 was published"):
+        _opened(store).entries()
+
+
+# What only a checkpoint tells that was kept elsewhere: whoever has the key as well can sign anything.
+
+
+def _kept(ledger: Ledger, folder: Path) -> Path:
+    kept = folder / "kept"
+    kept.write_text(ledger.signed_head()[0])
+    return kept
+
+
+def _signed_anew(store: Path, *, signer: SigningKey = SIGNER) -> Ledger:
+    """Whoever has the key signs what is there, and takes away what was published."""
+    for name in ("checkpoint", PUBLISHED):
+        (store / name).unlink(missing_ok=True)
+    ledger = _opened(store, signer=signer)
+    chain = ledger.as_read()
+    root = root_of(chain.leaves).hex()
+    origin = f"fairhaven/{chain.entries[0].hash[:32]}/tree"
+    note = Checkpoint(origin=origin, size=chain.size, hash=root).signed(signer)
+    alter(store, "DELETE FROM ledger_head", f"INSERT INTO ledger_head VALUES (1, '{note}')")
     return ledger
 
 
-def test_the_head_is_signed_after_each_entry_in_the_form_of_c2sp(signed: Ledger) -> None:
-    head = signed.head()
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        ("the tail cut", "there were 4 entries, and the ledger has 3"),
+        ("everything computed anew", "the first 4 entries are other ones"),
+        ("a row inserted and all renumbered", "the first 4 entries are other ones"),
+    ],
+)
+def test_a_checkpoint_kept_elsewhere_tells_what_was_signed_again(
+    store: Path, tmp_path: Path, attack: str, said: str
+) -> None:
+    kept = _kept(_opened(store), tmp_path)
+    ATTACKS[attack][0](store)
+    ledger = _signed_anew(store)
+    assert ledger.verify() == [] and ledger.head_faults() == []
+    [fault] = ledger.head_faults(kept)
+    assert said in fault.message
+
+
+def test_a_ledger_signed_anew_with_another_key_is_told_by_a_checkpoint_kept_elsewhere(
+    store: Path, tmp_path: Path
+) -> None:
+    kept = _kept(_opened(store), tmp_path)
+    [fault] = _signed_anew(store, signer=SigningKey(lambda: bytes(32))).head_faults(kept)
+    assert "was not signed by this hub's key" in fault.message
+
+
+def test_a_checkpoint_kept_elsewhere_holds_as_the_ledger_goes_on(ledger: Ledger, tmp_path: Path) -> None:
+    kept = _kept(ledger, tmp_path)
+    for number in range(5):
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+        assert ledger.head_faults(kept) == []
+
+
+def test_no_byte_of_a_checkpoint_can_be_changed(ledger: Ledger, tmp_path: Path) -> None:
+    kept = _kept(ledger, tmp_path)
+    whole = kept.read_bytes()
+    for place in range(len(whole)):
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        kept.write_bytes(altered)
+        assert ledger.head_faults(kept), place
+
+
+def test_the_head_is_signed_with_each_entry_in_the_form_of_c2sp_over_the_root_of_rfc_9162(ledger: Ledger) -> None:
+    head = ledger.head()
     assert head is not None and head.size == 4
-    origin, size, digest, empty, line, end = signed.checkpoint.read_text().split("\n")
+    origin, size, digest, empty, line, end = ledger.checkpoint.read_text().split("\n")
     assert (origin, size, empty, end) == (head.origin, "4", "", "")
-    assert base64.b64decode(digest).hex() == head.hash
+    contents = [canonical_json(entry.content()).encode() for entry in ledger.entries()]
+    left, right = (
+        hashlib.sha256(b"\x01" + leaf_hash(one) + leaf_hash(other)).digest()
+        for one, other in (contents[:2], contents[2:])
+    )
+    assert base64.b64decode(digest) == hashlib.sha256(b"\x01" + left + right).digest() == bytes.fromhex(head.hash)
     dash, name, signature = line.split(" ")
     key = hashlib.sha256(origin.encode() + b"\n\x01" + SIGNER.public).digest()[:4]
     assert (dash, name, base64.b64decode(signature)[:4]) == ("\u2014", origin, key)
     public = Ed25519PublicKey.from_public_bytes(SIGNER.public)
     public.verify(base64.b64decode(signature)[4:], f"{origin}\n{size}\n{digest}\n".encode())
-    assert signed.head_faults() == []
 
 
-def test_a_ledger_that_was_cut_is_told_by_its_signed_head_and_nothing_is_entered(signed: Ledger) -> None:
-    lines = signed.path.read_bytes().splitlines(keepends=True)
-    signed.path.write_bytes(b"".join(lines[:-1]))
-    assert signed.verify() == []
-    with pytest.raises(Invalid, match="it was cut"):
-        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
-    signed.path.unlink()
-    with pytest.raises(Invalid, match="it was cut"):
-        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+# What is published, for accounts that may not open the database.
 
 
-def test_a_ledger_written_anew_from_the_start_is_told_by_its_signed_head(signed: Ledger, tmp_path: Path) -> None:
-    other = Ledger(tmp_path / "other", now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
-    other.append(EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
-    for number in (1, 7, 3):
-        other.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
-    signed.path.write_bytes(other.path.read_bytes())
-    assert signed.verify() == []
-    with pytest.raises(Invalid, match="written anew"):
-        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+def test_who_only_reads_the_hub_knows_what_is_published_and_writes_nothing(ledger: Ledger) -> None:
+    reader = _reader(ledger.store)
+    for number in range(3):
+        entry = ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+        assert reader.entries()[-1] == entry
+    assert list(reader.entries()) == list(ledger.entries())
+    assert reader.head() == ledger.head()
+    with pytest.raises(PermissionError):
+        reader.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
 
 
-def test_a_checkpoint_kept_elsewhere_tells_what_one_beside_the_ledger_no_longer_can(
-    signed: Ledger, tmp_path: Path
-) -> None:
-    kept = tmp_path / "kept"
-    kept.write_bytes(signed.checkpoint.read_bytes())
-    signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
-    assert signed.head_faults(kept) == []
-    # Somebody who has the key cuts the ledger, and would sign what is left.
-    signed.path.write_bytes(b"".join(signed.path.read_bytes().splitlines(keepends=True)[:2]))
-    signed.checkpoint.write_text(Ledger(signed.path).head().signed(SIGNER))  # type: ignore[union-attr]
-    assert signed.head_faults() == []
-    [fault] = signed.head_faults(kept)
-    assert "it was cut" in fault.message
+def test_what_was_altered_of_what_is_published_is_told_and_the_next_act_publishes_it_again(ledger: Ledger) -> None:
+    published = ledger.store / PUBLISHED
+    whole = published.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for altered in (
+        whole.replace(b'"number":2}', b'"number":9}'),
+        b"".join(lines[:-1]),
+        lines[0] + b"".join(lines[2:]),
+        b"hello\n",
+        whole[:-9],
+        b"",
+    ):
+        published.write_bytes(altered)
+        with pytest.raises(Invalid):
+            _reader(ledger.store).entries()
+        _opened(ledger.store).append(EventKind.RELEASE, {}, by=ANNA)
+        assert list(_reader(ledger.store).entries()) == list(ledger.entries())
+        whole = published.read_bytes()
+        lines = whole.splitlines(keepends=True)
+    for text in (b"", b"hello"):
+        ledger.checkpoint.write_bytes(text)
+        with pytest.raises(Invalid):
+            _reader(ledger.store).entries()
+        ledger = _opened(ledger.store)
+        assert ledger.length() == _reader(ledger.store).length()
 
 
-def test_a_lost_or_altered_checkpoint_is_a_fault_and_one_of_another_key_too(signed: Ledger) -> None:
-    before = signed.checkpoint.read_bytes()
-    for place in range(len(before)):
-        altered = bytearray(before)
-        altered[place] ^= 1
-        signed.checkpoint.write_bytes(altered)
-        assert signed.head_faults(), place
-    signed.checkpoint.write_bytes(before)
-    [fault] = Ledger(signed.path, signer=SigningKey(lambda: bytes(32))).head_faults()
-    assert "was not signed by this hub's key" in fault.message
-    signed.checkpoint.unlink()
-    [fault] = signed.head_faults()
-    assert "is missing" in fault.message
+def test_entries_that_nobody_signed_are_none_for_who_only_reads(ledger: Ledger) -> None:
+    published = ledger.store / PUBLISHED
+    *_, last = ledger.entries()
+    forged = {"number": 5, "at": last.at, "kind": "roll-back", "facts": {"release": "r0001"}, "previous": last.hash}
+    digest = hashlib.sha256(canonical_json(forged).encode()).hexdigest()
+    with published.open("a") as file:
+        file.write(canonical_json(forged | {"hash": digest}) + "\n")
+    assert _reader(ledger.store).length() == 4
 
 
-def test_an_entry_whose_signing_was_cut_off_is_signed_with_the_next(signed: Ledger) -> None:
-    before = signed.checkpoint.read_bytes()
-    signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
-    signed.checkpoint.write_bytes(before)
-    assert signed.head_faults() == []
-    signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
-    assert signed.checkpoint.read_text().split("\n")[1] == "6"
+def test_what_was_written_before_a_kill_is_published_by_the_next_command(ledger: Ledger) -> None:
+    published = (ledger.store / PUBLISHED).read_bytes(), ledger.checkpoint.read_bytes()
+    entry = ledger.append(EventKind.RELEASE, {}, by=ANNA)
+    (ledger.store / PUBLISHED).write_bytes(published[0] + b'{"torn')
+    ledger.checkpoint.write_bytes(published[1])
+    assert _reader(ledger.store).length() == 4
+    _opened(ledger.store).entries()
+    assert _reader(ledger.store).entries()[-1] == entry
 
 
-@pytest.mark.parametrize("act", [Ledger.append_once, Ledger.append_change])
-def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_signing(
-    tmp_path: Path, act: Callable[..., Entry]
-) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", signer=SIGNER)
-    first = ledger.begin({"keys": {}}, by=ANNA)
-    ledger.checkpoint.unlink()
-    assert ledger.begin({"keys": {}}, by=ANNA) == first
-    assert ledger.checkpoint.read_text().split("\n")[1] == "1"
-    second = act(ledger, EventKind.VOCABULARY, {"version": "v"}, by=ANNA)
-    before = ledger.checkpoint.read_bytes()
-    third = act(ledger, EventKind.VOCABULARY, {"version": "w"}, by=ANNA)
-    ledger.checkpoint.write_bytes(before)
-    assert act(ledger, EventKind.VOCABULARY, {"version": "w"}, by=BEN) == third != second
-    assert ledger.checkpoint.read_text().split("\n")[1] == "3"
+def test_a_head_whose_publishing_was_killed_leaves_nothing_beside_the_next(ledger: Ledger) -> None:
+    (ledger.store / ".checkpoint.torn.part").write_text("cut o")
+    ledger.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA)
+    assert not list(ledger.store.glob(".*.part"))
 
 
-def test_a_head_whose_writing_was_killed_leaves_nothing_beside_the_next(signed: Ledger) -> None:
-    (signed.store / ".checkpoint.torn.part").write_text("cut o")
-    signed.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA)
-    assert {path.name for path in signed.store.iterdir()} == {"signed.jsonl", "checkpoint", "locks"}
-
-
-def test_who_may_read_the_ledger_holds_nobody_up_by_a_lock_on_it(signed: Ledger) -> None:
-    with signed.path.open("rb") as file:
+def test_who_may_read_what_is_published_holds_nobody_up_by_a_lock_on_it(ledger: Ledger) -> None:
+    with (ledger.store / PUBLISHED).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        writing = Thread(target=lambda: signed.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA), daemon=True)
+        writing = Thread(target=lambda: ledger.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA), daemon=True)
         writing.start()
         writing.join(PATIENCE)
         assert not writing.is_alive()
-    assert stat.S_IMODE((signed.store / "locks").stat().st_mode) == 0o700
+    assert stat.S_IMODE((ledger.store / "locks").stat().st_mode) == 0o700
 
 
-def test_nothing_is_decided_by_a_ledger_whose_chain_or_head_does_not_hold(signed: Ledger) -> None:
-    whole = signed.path.read_text()
-    signed.path.write_text(whole.replace('"number":2}', '"number":7}', 1))
-    for ask in (signed.entries, signed.files, signed.length, signed.head):
-        with pytest.raises(Invalid, match=r"signed\.jsonl:3: .*altered.*Restore the ledger"):
-            ask()
-    signed.path.write_text(whole)
-    assert signed.length() == 4
-    signed.checkpoint.unlink()
-    for ask in (signed.entries, signed.files, signed.length, signed.head):
-        with pytest.raises(Invalid, match="checkpoint: is missing"):
-            ask()
+# Beginning, going on, and several processes.
 
 
-def test_a_line_that_the_head_counts_is_never_cut_away(signed: Ledger) -> None:
-    torn = signed.path.read_bytes()[:-1]
-    signed.path.write_bytes(torn)
-    for kind in (EventKind.DELIVERY, EventKind.HUB_MADE):
-        with pytest.raises(Invalid, match="it was cut"):
-            signed.append(kind, {"number": 9}, by=ANNA)
-    assert signed.path.read_bytes() == torn
-
-
-def test_a_ledger_begun_anew_without_keys_and_without_a_head_is_not_taken_for_one_of_before(signed: Ledger) -> None:
-    signed.checkpoint.unlink()
-    for lines in (0, 1, 2):
-        signed.path.unlink()
-        anew = Ledger(signed.path)
-        for number in range(lines):
-            anew.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
-        with pytest.raises(Invalid, match="checkpoint: is missing"):
-            signed.entries()
-        with pytest.raises(Invalid, match="checkpoint: is missing"):
-            signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
-
-
-def test_making_a_hub_that_was_killed_before_its_first_head_gives_it_one_and_nothing_else_does(signed: Ledger) -> None:
-    lines = signed.path.read_bytes().splitlines(keepends=True)
-    signed.checkpoint.unlink()
-    signed.begin({"keys": {}}, by=ANNA)
-    assert not signed.checkpoint.exists()
-    signed.path.write_bytes(lines[0])
-    signed.begin({"keys": {}}, by=ANNA)
-    assert signed.length() == 1
-
-
-def test_a_hub_of_before_has_no_head_until_it_is_begun_and_then_must_have_one(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", signer=SIGNER, public=lambda: None)
-    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
-    assert (ledger.length(), ledger.checkpoint.exists(), ledger.is_signed()) == (1, False, False)
-    ledger.begin({}, by=ANNA)
-    assert (ledger.length(), ledger.is_signed()) == (1, True)
-    ledger.append(EventKind.KEYS_ROTATED, {"keys": {}}, by=ANNA)
-    ledger.checkpoint.unlink()
+def test_a_ledger_is_begun_once(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
     with pytest.raises(Invalid, match="checkpoint: is missing"):
-        ledger.entries()
+        _opened(store).append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
+    first = _opened(store).begin({"keys": {}}, by=ANNA)
+    assert (first.number, first.kind) == (1, EventKind.HUB_MADE)
+    assert _opened(store).begin({"keys": {"other": "x"}}, by=BEN) == first
 
 
-def test_an_entry_is_read_once_whoever_appends(signed: Ledger) -> None:
-    first, *_ = signed.entries()
-    other = Ledger(signed.path, signer=SIGNER)
+def test_an_entry_is_read_once_whoever_appends(store: Path) -> None:
+    mine, other = _opened(store), _opened(store)
+    first, *_ = mine.entries()
     other.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
-    assert signed.length() == 5
-    signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
+    assert mine.length() == 5
+    mine.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
     assert other.length() == 6
-    assert signed.entries()[0] is first
-    assert signed.entries() is signed.entries()
+    assert mine.entries()[0] is first
+    assert mine.entries() is mine.entries()
+
+
+def test_many_write_at_once_and_every_entry_is_there_and_published(store: Path) -> None:
+    ledgers = [_opened(store) for _ in range(3)]
+
+    def write(ledger: Ledger, thread: int) -> None:
+        for number in range(5):
+            ledger.append(EventKind.DELIVERY, {"thread": thread, "number": number}, by=ANNA)
+
+    threads = [Thread(target=write, args=(ledgers[each % 3], each)) for each in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = _opened(store).entries()
+    written = [(entry.facts["thread"], entry.facts["number"]) for entry in entries[4:]]
+    assert sorted(written) == [(thread, number) for thread in range(6) for number in range(5)]
+    assert list(_reader(store).entries()) == list(entries)
+
+
+# Proofs, for who has no Fairhaven.
+
+
+def test_an_entry_of_a_ledger_is_proved_and_that_it_goes_on_from_a_checkpoint(ledger: Ledger, tmp_path: Path) -> None:
+    kept = _kept(ledger, tmp_path)
+    ledger.append(EventKind.RELEASE, {}, by=ANNA)
+    proof = ledger.prove(2, since=kept)
+    assert (proof.number, proof.content) == (2, canonical_json(ledger.entries()[1].content()))
+    assert proof.since is not None and proof.since.size == 4
+    with pytest.raises(NotFound, match="there is no entry 6: the ledger has 5"):
+        ledger.prove(6)
+    with pytest.raises(NotFound, match="there is no file"):
+        ledger.prove(1, since=tmp_path / "none")
+    kept.write_text(kept.read_text().replace("\n4\n", "\n3\n"))
+    with pytest.raises(Invalid, match="was not signed"):
+        ledger.prove(1, since=kept)

@@ -1,5 +1,6 @@
 """The notes of an act under way: only this hub's own count, and only as long as the ledger has not gone past them."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +12,12 @@ from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.signing_key import SigningKey
 from fairhaven.ledger import EventKind, Journal, Ledger, content_hash
 from tests.support.actors import ANNA
+from tests.support.ledgers import ledger_in
 from tests.support.work_done import bytes_read
 
 
 def _ledger(store: Path, *, key: bytes = b"k" * 32, name: str = "") -> Ledger:
-    ledger = Ledger(store / "ledger.jsonl", signer=SigningKey(lambda: key))
-    ledger.begin({"keys": {}, "name": name}, by=ANNA)
-    return ledger
+    return ledger_in(store, signer=SigningKey(lambda: key), name=name)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_notes_that_were_altered_are_refused_by_their_name(ledger: Ledger, alter
     path = _written(ledger, "a", "b", "c").path
     path.write_bytes(ALTERATIONS[alteration](path.read_bytes()))
     with pytest.raises(Invalid, match=r"act.json: is damaged, or was not written by this hub"):
-        Ledger(ledger.path, signer=SigningKey(lambda: b"k" * 32)).journal("act.json").notes()
+        ledger_in(ledger.store, signer=SigningKey(lambda: b"k" * 32)).journal("act.json").notes()
 
 
 def test_notes_of_another_act_another_hub_or_a_ledger_that_is_no_more_are_refused(
@@ -144,15 +144,16 @@ def test_a_last_line_whose_file_is_still_as_before_is_taken_back_and_no_other(
     assert (journal.files()["file"] == content_hash(ledger.store / "file")) is (there != "altered")
 
 
-def test_what_a_version_without_notes_left_counts_in_a_hub_without_a_signed_head_and_in_no_other(
-    ledger: Ledger, tmp_path: Path
-) -> None:
-    before = Ledger(tmp_path / "before" / "ledger.jsonl", signer=SigningKey(lambda: b"k" * 32), public=lambda: None)
-    before.append(EventKind.DELIVERY, {}, by=ANNA)
-    for each, found in ((before, {"person": 7}), (ledger, None)):
-        write_atomically(each.store / "erasing.json", '{"person": 7}')
-        assert each.journal("erasing.json").before() == found
-    assert _written(before, "a").before() is None
+def test_what_a_version_without_notes_left_counts_where_an_upgrade_entered_it_and_nowhere_else(ledger: Ledger) -> None:
+    write_atomically(ledger.store / "erasing.json", '{"person": 7}')
+    journal = ledger.journal("erasing.json")
+    assert journal.before() is None
+    notes = {"erasing.json": hashlib.sha256(b'{"person": 7}').hexdigest()}
+    ledger.append(EventKind.UPGRADED, {"notes": notes}, by=ANNA)
+    assert journal.before() == {"person": 7}
+    write_atomically(ledger.store / "erasing.json", '{"person": 8}')
+    assert journal.before() is None
+    assert _written(ledger, "a").before() is None
 
 
 def test_a_line_costs_the_same_however_many_are_there(ledger: Ledger) -> None:
@@ -168,7 +169,7 @@ def test_a_line_costs_the_same_however_many_are_there(ledger: Ledger) -> None:
 
 
 def test_notes_that_another_process_wrote_anew_are_read_anew(ledger: Ledger) -> None:
-    mine, theirs = _written(ledger, "a", "b"), Ledger(ledger.path, signer=SigningKey(lambda: b"k" * 32))
+    mine, theirs = _written(ledger, "a", "b"), ledger_in(ledger.store, signer=SigningKey(lambda: b"k" * 32))
     assert len(mine.notes()) == 2
     theirs.journal("act.json").begin({"who": 8}, by=ANNA)
     assert [note.facts for note in mine.notes()] == [{"who": 8}]

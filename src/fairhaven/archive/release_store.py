@@ -41,7 +41,7 @@ class ReleaseStore:
 
     Args:
         store: the hub's store.
-        ledger: the hub's; None for the one in the store, whose head is then not signed.
+        ledger: the hub's.
 
     Attributes:
         build_notes: of a build under way, what it has written and not yet published.
@@ -49,12 +49,12 @@ class ReleaseStore:
         building, erasing: their files.
     """
 
-    def __init__(self, store: Path, *, ledger: Ledger | None = None) -> None:
+    def __init__(self, store: Path, *, ledger: Ledger) -> None:
         self.store = store
         self.folder = store / "archive"
         self.building = self.folder / "building.json"
         self.erasing = self.folder / "erasure.json"
-        self.ledger = ledger or Ledger(store / "ledger.jsonl")
+        self.ledger = ledger
         self.build_notes = self.ledger.journal("archive/building.json")
         self.erasure_notes = self.ledger.journal("archive/erasure.json")
         self._hashed: dict[Path, tuple[tuple[int, ...], str]] = {}

@@ -71,13 +71,13 @@ def check_chain(store: ReleaseStore) -> None:
     if isinstance(under_way, DecidedErasure):  # some are of before, some of after it, until it is finished
         anew = under_way.seals
         seals |= {each.number: each.hash for each in releases if each.hash == anew.get(each.number)}
-        _refuse([*problems, *_altered(store, releases), *_unlike(store, releases, seals)])
+        _refuse([*problems, *_altered(store, releases), *_unlike(releases, seals)])
         return
     problems += _chain(store, releases)
     # A publication that was cut off before its entry: the archive's next writer enters it.
     if (begun := store.unpublished()) and begun.seal in {release.hash for release in releases}:
         seals |= {begun.number: begun.seal}
-    problems += _unlike(store, releases, seals)
+    problems += _unlike(releases, seals)
     for name in CDM:
         if table := latest(releases, name):
             path = delta_log.entry_of(Path(name), table.version).as_posix()
@@ -149,17 +149,16 @@ def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     faults = store.ledger.verify()
     yield from (Problem(path=fault.path, message=f"line {fault.line}: {fault.message}") for fault in faults)
     if not faults:
-        yield from _unlike(store, releases, seals_in(store.ledger.as_read().of(EventKind.RELEASE, EventKind.ERASURE)))
+        yield from _unlike(releases, seals_in(store.ledger.as_read().of(EventKind.RELEASE, EventKind.ERASURE)))
 
 
-def _unlike(store: ReleaseStore, releases: list[Release], seals: Mapping[int, str]) -> Iterator[Problem]:
-    path = store.ledger.path.name
+def _unlike(releases: list[Release], seals: Mapping[int, str]) -> Iterator[Problem]:
     for release in releases:
         if seals.get(release.number) != release.hash:
             message = "the ledger holds another seal" if release.number in seals else "the ledger does not know it"
-            yield Problem(release=release.name, path=path, message=message)
+            yield Problem(release=release.name, path="ledger", message=message)
     for number in sorted(set(seals) - {release.number for release in releases}):
-        yield Problem(release=name_of(number), path=path, message="the ledger knows it, and its manifest is gone")
+        yield Problem(release=name_of(number), path="ledger", message="the ledger knows it, and its manifest is gone")
 
 
 def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:

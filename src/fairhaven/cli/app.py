@@ -11,6 +11,7 @@ from fairhaven.cli import (
     delivery_commands,
     hub_commands,
     key_commands,
+    ledger_commands,
     linkage_commands,
     network_commands,
     project_commands,
@@ -47,12 +48,16 @@ keys = typer.Typer(
     help="Check and rotate the keys by which a hub seals, signs and makes pseudonyms.", no_args_is_help=True
 )
 terms = typer.Typer(help="Read what data controllers want.", no_args_is_help=True)
+ledger = typer.Typer(
+    help="Look at what was done in the hub and by whom, and check that nothing of it was changed.", no_args_is_help=True
+)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
 for group, name, act in (
     (app, "demo", hub_commands.demo),
     (app, "init", hub_commands.init),
     (app, "check", hub_commands.check),
+    (app, "upgrade", hub_commands.upgrade),
     (keys, "check", key_commands.check_keys),
     (keys, "rotate", key_commands.rotate_keys),
     (app, "receive", delivery_commands.receive),
@@ -82,6 +87,10 @@ for group, name, act in (
     (network, "leave", network_commands.leave),
     (network, "ask", network_commands.ask),
     (network, "results", network_commands.replies),
+    (ledger, "show", ledger_commands.show_ledger),
+    (ledger, "verify", ledger_commands.verify_ledger),
+    (ledger, "checkpoint", ledger_commands.show_checkpoint),
+    (ledger, "prove", ledger_commands.prove_entry),
     (store, "verify", store_commands.verify_store),
     (vocabulary, "load", delivery_commands.load_vocabulary),
 ):
@@ -89,6 +98,7 @@ for group, name, act in (
 for name, group in (
     ("keys", keys),
     ("release", release),
+    ("ledger", ledger),
     ("linkage", linkage),
     ("cohort", cohort),
     ("terms", terms),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import hub_text
-from fairhaven.cli.arguments import Hub, actor, opened, output, today
+from fairhaven.cli.arguments import Hub, Plan, actor, opened, output, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -49,6 +49,21 @@ def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
 
     made = results.NewHub(hub=folder, files=tuple(make_hub(folder, by=actor())))
     screen.show(made, hub_text.new_hub(made))
+
+
+def upgrade(folder: Hub, plan: Plan = False, *, screen: "Screen[results.HubUpgrade]") -> None:
+    """Bring a hub that an earlier version made forward to this one; interrupted, it goes on when it is run again."""
+    from fairhaven.cli import hub_results as results
+    from fairhaven.hub import read_text
+    from fairhaven.journeys.hub_upgrade import plan_upgrade, upgrade_hub
+
+    hub = read_text(folder)
+    if plan:
+        found = results.HubUpgrade(stages=plan_upgrade(hub), entry=None, is_done=False)
+    else:
+        done = upgrade_hub(hub, by=actor(), progress=screen.progress)
+        found = results.HubUpgrade(stages=done.stages, entry=done.entry, is_done=True)
+    screen.show(found, hub_text.upgraded(found))
 
 
 def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fairhaven.cli.release_results import BuiltRelease
+from fairhaven.journeys.model import Stage
 from fairhaven.kernel.errors import Fault
 
 if TYPE_CHECKING:
@@ -23,6 +24,21 @@ class NewHub:
 
     hub: Path
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HubUpgrade:
+    """A hub brought forward to this version, or what that would do.
+
+    Args:
+        stages: what is done, in order; none where the hub is of this version.
+        entry: number of the ledger's entry that says so; null where nothing was done.
+        is_done: it was done; otherwise it was a plan.
+    """
+
+    stages: tuple[Stage, ...]
+    entry: int | None
+    is_done: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

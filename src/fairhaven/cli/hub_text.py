@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fairhaven.cli import release_text
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
-    from fairhaven.cli.hub_results import NewHub
+    from fairhaven.cli.hub_results import HubUpgrade, NewHub
     from fairhaven.journeys.demonstration import Demonstration
 
 
@@ -20,6 +20,19 @@ def new_hub(made: "NewHub") -> list[str]:
         "Next: describe a source (docs/tutorial/first-release.md walks through it), then",
         f"  fairhaven check {made.hub}",
     ]
+
+
+def upgraded(found: "HubUpgrade") -> Iterator[str]:
+    """What an upgrade did, or would do."""
+    if not found.stages:
+        yield "This hub is of this version: there is nothing to upgrade."
+        return
+    yield "The hub was upgraded:" if found.is_done else "An upgrade would:"
+    yield from (f"  {stage.what}" for stage in found.stages)
+    if found.is_done:
+        yield f"Recorded as entry {found.entry} of the ledger. Make a backup of the hub now: one of before needs the version of before."
+    else:
+        yield "Make a backup of the hub first. Nothing was done."
 
 
 def demonstration(found: "Demonstration", page: Path) -> Iterator[str]:

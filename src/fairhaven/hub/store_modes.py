@@ -16,10 +16,12 @@ from pathlib import Path
 
 from fairhaven.journeys.hub_folder import FOLDER
 from fairhaven.journeys.hub_places import Access, place_of
+from fairhaven.journeys.hub_records import DATABASE
 from fairhaven.journeys.model import HubText
 from fairhaven.kernel.accounts import account_name, group_name
 from fairhaven.kernel.errors import Fault, Invalid, NotPermitted
 from fairhaven.kernel.listing import listed
+from fairhaven.ledger import LEDGER
 
 _KEYS = "keys"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -120,7 +122,7 @@ class StoreModes:
         if not link.is_symlink():
             return
         maker, owner = link.lstat().st_uid, self._store.stat().st_uid
-        if maker in (owner, _ROOT) and (self._store / "ledger.jsonl").is_file():
+        if maker in (owner, _ROOT) and any((self._store / name).is_file() for name in (DATABASE, LEDGER)):
             return
         message = (
             f"is a link to {self._store}, which is no store or is another account's than the link, so nothing there was touched. "

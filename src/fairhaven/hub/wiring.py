@@ -12,6 +12,7 @@ from fairhaven.hub.store_modes import modes_of
 from fairhaven.intake import Intake
 from fairhaven.journeys.hub_keys import recorded_checks
 from fairhaven.journeys.hub_places import STORE
+from fairhaven.journeys.hub_records import open_records
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_scratch
@@ -30,7 +31,8 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
 
     Raises:
         NotFound: no hub is there, or its store is not. (That keys are missing shows when one is needed.)
-        Invalid: its files have faults; all of them are named.
+        Invalid: its files have faults; all of them are named. Or its database is not there.
+        NotAllowedNow: an earlier version made it, and it is to be upgraded first.
     """
     text = read_text(folder)
     store = folder / "store"
@@ -42,8 +44,11 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
     modes_of(text).close(tell=tell)
     for left in _removed(store):
         tell(REMOVED.format(left))
+    database = open_records(text)
     keyring = Keyring(store / "keys", recorded=lambda: recorded_checks(ledger))
-    ledger = Ledger(store / "ledger.jsonl", signer=keyring.record, public=keyring.public_half)
+    ledger = Ledger(
+        store, database=(lambda: database) if database else None, signer=keyring.record, public=keyring.public_half
+    )
     return Rooms(
         **vars(text),
         keyring=keyring,
@@ -57,6 +62,7 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
         vault=Vault(store / "vault", keyring.vault),
         archive=Archive(store, ledger=ledger),
         ledger=ledger,
+        database=database,
         new_engine=partial(open_engine, text.settings.engine, reaches=_rows(store)),
     )
 

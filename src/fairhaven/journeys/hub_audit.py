@@ -194,6 +194,6 @@ def _seen(rooms: Rooms) -> LogsSeen | None:
     entered = rooms.ledger.entries_of(EventKind.QUESTIONS)
     if not entered:
         return None
-    seen = from_json(LogsSeen, entered[-1].facts, path="ledger.jsonl")
+    seen = from_json(LogsSeen, entered[-1].facts, path="ledger")
     gone = {entry.facts["account"] for entry in _set_aside(rooms) if entry.number > entered[-1].number}
     return replace(seen, logs={account: head for account, head in seen.logs.items() if account not in gone})

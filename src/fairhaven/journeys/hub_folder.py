@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fairhaven.journeys.hub_records import DATABASE
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.keyring import Purpose
+from fairhaven.ledger import LEDGER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +55,7 @@ def check_outside_hubs(path: Path) -> None:
 
 def _is_of_a_store(folder: Path) -> bool:
     """Whether a folder is a store, or its keys', under whatever name."""
-    if (folder / "ledger.jsonl").exists() and (folder / "keys").exists():
+    if (folder / "keys").exists() and any((folder / name).exists() for name in (DATABASE, LEDGER)):
         return True
     return any((folder / name).exists() for name in ("master.key", f"{Purpose.VAULT}.key", f"{Purpose.PSEUDONYMS}.key"))
 

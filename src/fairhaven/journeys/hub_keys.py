@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.hub_places import STORE
+from fairhaven.journeys.hub_records import make_records
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import erasure_journal
 from fairhaven.kernel.codec import read_record, to_json
@@ -79,7 +80,7 @@ class CheckedKeys:
 
 
 def make_keys(store: Path, *, by: Actor, secret: bytes | None = None) -> None:
-    """Make the keys of a new hub, and enter in its ledger what they are known by; what is there already is kept.
+    """Make the keys of a new hub and its database, and enter in its ledger what the keys are known by; what is there already is kept.
 
     Args:
         store: the hub's store.
@@ -87,7 +88,9 @@ def make_keys(store: Path, *, by: Actor, secret: bytes | None = None) -> None:
     """
     keyring = Keyring.create(store / "keys", secret=secret)
     facts = {"keys": keyring.check_values()}
-    Ledger(store / "ledger.jsonl", signer=keyring.record).begin(facts, by=by)
+    database = make_records(store)
+    Ledger(store, database=lambda: database, signer=keyring.record).begin(facts, by=by)
+    database.close()
 
 
 def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
@@ -138,7 +141,6 @@ def rotate_keys(rooms: Rooms, *, by: Actor, progress: Progress) -> RotatedKeys:
         if not is_finished:
             _check_nothing_unsigned(rooms)
             decided = _decided(rooms, by, progress)
-            rooms.ledger.begin({}, by=by)  # from here on a head that is missing is a fault, in a hub of before as well
             write_json(place, to_json(decided))
         rotation = read_record(place, KeyRotation)
         progress.stage("Wrapping the keys of sealed files")

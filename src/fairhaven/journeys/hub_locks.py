@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.model import HubText
 from fairhaven.kernel.file_locks import locked
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -59,7 +59,7 @@ _ORDER = list(Locked)
 
 
 @contextmanager
-def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, progress: Progress) -> Iterator[None]:
+def holding(hub: HubText, *things: Locked, act: str, by: Actor | None = None, progress: Progress) -> Iterator[None]:
     """Change these things, and nobody else does; for all that a command locks it waits no longer than hub.toml allows.
 
     Args:
@@ -74,18 +74,18 @@ def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, pr
         yield
         return
     first, *rest = sorted(things, key=_ORDER.index)
-    hub, held = str(rooms.store.resolve()), _HELD.get()
-    mine = [each for each in held if each.hub == hub]
+    store, held = str(hub.store.resolve()), _HELD.get()
+    mine = [each for each in held if each.hub == store]
     if any(_ORDER.index(each.thing) >= _ORDER.index(first) for each in mine):
         raise RuntimeError(f"{first} cannot be taken while holding {', '.join(each.thing for each in mine)}")
-    path = rooms.store / "locks" / first
-    patience = mine[-1].patience if mine else _Patience(rooms.settings.wait_minutes * 60.0)
+    path = hub.store / "locks" / first
+    patience = mine[-1].patience if mine else _Patience(hub.settings.wait_minutes * 60.0)
     began = time.monotonic()
     with locked(path, act=act, by=str(by or ""), patience=patience.seconds, progress=progress):
         patience.seconds = max(patience.seconds - (time.monotonic() - began), 0.0)
-        token = _HELD.set((*held, _Held(hub=hub, thing=first, patience=patience)))
+        token = _HELD.set((*held, _Held(hub=store, thing=first, patience=patience)))
         try:
-            with holding(rooms, *rest, act=act, by=by, progress=progress):
+            with holding(hub, *rest, act=act, by=by, progress=progress):
                 yield
         finally:
             _HELD.reset(token)

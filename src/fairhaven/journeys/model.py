@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairhaven.archive import Archive
 from fairhaven.disclosure import Policy
@@ -15,6 +16,9 @@ from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 from fairhaven.query_audit import AuditRules
+
+if TYPE_CHECKING:
+    from fairhaven.records import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,12 +87,18 @@ class HubText:
     code_maps: Mapping[str, Sequence[CodeMap]]
     projects: Mapping[str, Project]
 
+    @property
+    def store(self) -> Path:
+        """What Fairhaven makes."""
+        return self.folder / "store"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rooms(HubText):
     """A hub's rooms, wired by `fairhaven.hub`, beside what its files say: what every journey walks through.
 
     Args:
+        database: the hub's own; None for an account that reads what the hub publishes.
         new_engine: opens an engine whose scratch is the folder given.
     """
 
@@ -97,12 +107,8 @@ class Rooms(HubText):
     vault: Vault
     archive: Archive
     ledger: Ledger
+    database: "Database | None"
     new_engine: Callable[[Path], Engine]
-
-    @property
-    def store(self) -> Path:
-        """What Fairhaven makes."""
-        return self.folder / "store"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -166,8 +166,9 @@ def _opens(rooms: Rooms, path: str) -> bool:
 
 
 def _head_problems(rooms: Rooms) -> Iterator[StoreProblem]:
-    for fault in rooms.ledger.head_faults():
-        yield StoreProblem(path=fault.path, message=fault.message, remedy="")
+    faults = rooms.ledger.head_faults()
+    for fault in faults or rooms.ledger.published_faults():
+        yield StoreProblem(path=fault.path, message=fault.message, remedy=remedy(fault.path) if not faults else "")
 
 
 def _note_problems(rooms: Rooms) -> Iterator[StoreProblem]:

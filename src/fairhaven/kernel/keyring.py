@@ -190,13 +190,11 @@ class Keyring:
                 )
 
     def has_public_half(self) -> bool:
-        """Whether ``record.pub`` is the public half of the key; a hub of before has none. Raises as `check`."""
-        if self.path(Purpose.RECORD).name == _BEFORE[Purpose.RECORD]:
-            return True
+        """Whether ``record.pub`` is the public half of the key. Raises as `check`."""
         return self.record.is_half_in(_public_half_of(self.folder))
 
-    def public_half(self) -> bytes | None:
-        """Of the key that signs the ledger's head, 32 bytes; None in a hub of before whose keys were never rotated.
+    def public_half(self) -> bytes:
+        """Of the key that signs the ledger's head, 32 bytes.
 
         Whoever may read the key takes it from there: ``record.pub`` can be exchanged by who cannot read a key.
 
@@ -204,8 +202,6 @@ class Keyring:
             Invalid: the key is not the hub's, or neither it nor ``record.pub`` can be read.
             NotAllowedNow: somebody else may read the key.
         """
-        if self._is_of_before():
-            return None
         path = _public_half_of(self.folder)
         try:
             return self.record.public
@@ -213,12 +209,16 @@ class Keyring:
             if not path.exists():
                 raise Invalid(
                     f"{path} is missing, so this account cannot tell whether the ledger is the one that was signed. Restore "
-                    "it from the hub's backup. In a hub of an earlier version whoever has its keys runs "
-                    f"`fairhaven keys rotate {self.folder.parent.parent}` first."
+                    "it from the hub's backup."
                 ) from None
         return read_public(path)
 
-    def _is_of_before(self) -> bool:
+    def publish_half(self) -> None:
+        """Write the public half, where a hub of before has none. Raises as `check`."""
+        if not _public_half_of(self.folder).exists():
+            self.record.write_public(_public_half_of(self.folder))
+
+    def is_of_before(self) -> bool:
         """Whether nothing here is of a hub with a key for each purpose. Who may not look cannot say so."""
         after = [_public_half_of(self.folder), self.folder / _CHECKS]
         after += [self.folder / f"{purpose}.key" for purpose in Purpose]

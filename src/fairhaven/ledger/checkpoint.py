@@ -1,7 +1,6 @@
-"""The head of the ledger, signed: how many entries there are and the hash of the last, in a form that others can keep.
+"""The head of the ledger, signed: how many entries there are and the root of their Merkle tree, in a form that others can keep.
 
-A checkpoint is a signed note: the ledger's name, the number of entries, the last hash in Base64, an empty line, and a
-signature (Ed25519) over the lines before it. Whoever keeps one elsewhere can tell whether the ledger was cut or written anew.
+A checkpoint is a signed note: the ledger's name, the number of entries, the root in Base64, an empty line, and a signature (Ed25519) over the lines before it. Whoever keeps one elsewhere can tell whether the ledger was cut or written anew.
 Source: C2SP tlog-checkpoint and signed-note (https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note).
 """
 
@@ -37,7 +36,7 @@ class Checkpoint:
     Args:
         origin: the ledger's name, which follows from its first entry.
         size: how many entries there are.
-        hash: of the last, hex.
+        hash: the root of their Merkle tree, hex; before there was one, the hash of the last.
     """
 
     origin: str

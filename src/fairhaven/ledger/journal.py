@@ -26,7 +26,7 @@ from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.chain_reader import GENESIS
 from fairhaven.ledger.checkpoint import Signer, is_signature
 from fairhaven.ledger.file_hashes import content_hash, hashes_of_ready
-from fairhaven.ledger.model import Actor, Entry
+from fairhaven.ledger.model import Actor, Entry, EventKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,9 +61,8 @@ class Journal:
         path: the file.
         store: the folder whose files are meant.
         entries: gives the ledger's entries, in order.
-        signer: signs; None where nothing is signed, and what is not is then believed.
+        signer: gives what signs.
         public: gives the public half of the key that must have signed.
-        is_signed: gives whether the ledger has a signed head.
     """
 
     def __init__(
@@ -72,16 +71,14 @@ class Journal:
         *,
         store: Path,
         entries: Callable[[], Sequence[Entry]],
-        signer: Signer | None,
-        public: Callable[[], bytes | None],
-        is_signed: Callable[[], bool],
+        signer: Callable[[], Signer],
+        public: Callable[[], bytes],
     ) -> None:
         self.path = path
         self._store = store
         self._entries = entries
         self._signer = signer
         self._public = public
-        self._is_signed = is_signed
         self._lines = AppendedLines(path)
         self._found: list[Note] = []
         self._head = GENESIS
@@ -103,14 +100,20 @@ class Journal:
         return self.is_open() and self.before() is None and bool(self._read())
 
     def before(self) -> Any | None:
-        """What a version without journals left here, as JSON has it: in a hub whose ledger has no signed head, and nowhere else."""
-        if not self.is_open() or self._is_signed():
+        """What a version without journals left here, as JSON has it: what the hub's upgrade found and entered, and nothing else.
+
+        Whoever may write to the store and has no key could otherwise have the hub do what no entry and no signature says.
+        """
+        if not self.is_open():
             return None
         try:
-            written = json.loads(read_plain(self.path))
-        except (FileNotFoundError, ValueError):
+            written = read_plain(self.path)
+        except FileNotFoundError:
             return None
-        return None if isinstance(written, dict) and "signature" in written else written
+        upgrades = [entry for entry in self._entries() if entry.kind == EventKind.UPGRADED]
+        if hashlib.sha256(written).hexdigest() not in {entry.facts["notes"].get(self._name) for entry in upgrades}:
+            return None
+        return json.loads(written)
 
     def begin(self, facts: Mapping[str, Any], *, by: Actor, files: Mapping[str, str | None] | None = None) -> None:
         """Begin the act, in the place of whatever stands there; it is on the disk when this returns."""
@@ -242,7 +245,7 @@ class Journal:
             actor=by,
             previous=previous,
         )
-        signature = self._signer.sign(self._signed(note)).hex() if self._signer else ""
+        signature = self._signer().sign(self._signed(note)).hex()
         return canonical_json(to_json(replace(note, signature=signature))).encode() + b"\n"
 
     def _signed(self, note: Note) -> bytes:
@@ -280,8 +283,7 @@ class Journal:
             entries[note.entries - 1].hash if note.entries else ""
         ):
             return False
-        public = self._public() or (self._signer.public if self._signer else None)
-        return public is None or is_signature(bytes.fromhex(note.signature), self._signed(note), public)
+        return is_signature(bytes.fromhex(note.signature), self._signed(note), self._public())
 
     def _foreign(self) -> Invalid:
         message = (

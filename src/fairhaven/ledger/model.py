@@ -48,6 +48,10 @@ class EventKind(StrEnum):
     LOG_SET_ASIDE = "log of questions set aside"
     PROJECT = "project opened"
     STOCK_TAKEN = "stock taken"
+    UPGRADED = "hub upgraded"
+
+
+_ALWAYS = ("number", "at", "kind", "facts", "previous")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +64,7 @@ class Entry:
         kind: what happened, an `EventKind`; entries of older versions may hold a kind that is none.
         facts: what is to be remembered of it; never a person's data.
         files: path in the store -> content hash (`content_hash`) of what the act wrote, None for what it removed.
+        about: what it was done to, by an id that everybody may know; empty where the facts say it.
         actor: who decided it; None in entries of before actors were recorded.
         previous: hash of the entry before.
         hash: SHA-256 of this entry.
@@ -70,17 +75,13 @@ class Entry:
     kind: str
     facts: Mapping[str, Any]
     files: Mapping[str, str | None] = field(default_factory=dict)
+    about: str = ""
     actor: Actor | None = None
     previous: str
     hash: str
 
     def content(self) -> dict[str, Any]:
-        """What is hashed. An entry without an actor, or without files, has no such key: so were they written before, and so
-        they verify."""
+        """What is hashed. What an entry has not, as files, has no key in it: so were entries written before, and so they verify."""
         plain = asdict(self)
         del plain["hash"]
-        if not self.files:
-            del plain["files"]
-        if self.actor is None:
-            del plain["actor"]
-        return plain
+        return {key: value for key, value in plain.items() if value or key in _ALWAYS}

@@ -3,7 +3,7 @@
 from fairhaven.records.database import Database
 from fairhaven.records.job_worker import Doing, do_due
 from fairhaven.records.jobs import Job, Retries, all_jobs, enqueue, revive
-from fairhaven.records.revisions import check_current, head
+from fairhaven.records.revisions import check_current, head, make
 from fairhaven.records.schema import METADATA
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "do_due",
     "enqueue",
     "head",
+    "make",
     "revive",
 ]

@@ -4,6 +4,7 @@ Values never reach a message: SQLAlchemy names no parameters, and where PostgreS
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ class Database:
         self._turn = turn
         self._patience = patience
         self._local = threading.local()
+        # The last to close an SQLite file folds its log of changes into it, so that a store at rest has one file of it.
+        weakref.finalize(self, engine.dispose)
 
     @classmethod
     def at(cls, path: Path, *, patience: float = PATIENCE) -> Self:

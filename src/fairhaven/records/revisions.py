@@ -3,11 +3,15 @@
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import inspect, text
+
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.listing import listed
 from fairhaven.records.database import Database
+from fairhaven.records.schema import METADATA
 
 _PREFIX = "revision_"
+_VERSION_TABLE = "alembic_version"
 
 
 @cache
@@ -42,3 +46,18 @@ def check_not_newer(database: Database) -> str:
             f"the hub's records were written by a newer Fairhaven (revision {found}, and this one knows {head()}): use that version."
         )
     return found
+
+
+def make(database: Database) -> None:
+    """Make every table of a new hub's database at once, as the revisions one after another would; of one that has tables nothing is changed.
+
+    Whoever calls it has imported the floors that declare tables.
+    """
+    with database.changing_tables() as connection:
+        if inspect(connection).has_table(_VERSION_TABLE):
+            return
+        METADATA.create_all(connection)
+        # As Alembic makes it.
+        key = f"CONSTRAINT {_VERSION_TABLE}_pkc PRIMARY KEY (version_num)"
+        connection.exec_driver_sql(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, {key})")
+        connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:revision)"), {"revision": head()})

@@ -116,7 +116,7 @@ class WriteQueue:
             yield
 
     def _take(self, held: ExitStack, path: Path, look: float, until: float, patience: float) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Opened anew each time: a child that was forked would hold its parent's lock with it.
         descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         held.callback(os.close, descriptor)

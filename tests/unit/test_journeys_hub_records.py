@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from fairhaven.hub.hub_database import PASSWORD, database_of
 from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.new_hub import make_hub
+from fairhaven.journeys.hub_records import PASSWORD, database_of
 from fairhaven.journeys.model import Settings
 from fairhaven.kernel.errors import FairhavenError, NotAllowedNow
 from tests.support.actors import ANNA

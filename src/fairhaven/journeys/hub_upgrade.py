@@ -1,0 +1,176 @@
+"""An older hub brought forward: its ledger into the hub's database, its tables to those of this version, its records into PostgreSQL.
+
+Nothing is taken away before what stands in its place is on the disk; killed, an upgrade is run again and goes on.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fairhaven.journeys.hub_keys import recorded_checks
+from fairhaven.journeys.hub_locks import Locked, holding
+from fairhaven.journeys.hub_places import NOTES
+from fairhaven.journeys.hub_records import DATABASE, database_of, make_records, make_tables
+from fairhaven.journeys.model import HubText, Stage
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.files import sync
+from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.listing import listed
+from fairhaven.kernel.plain_files import read_plain
+from fairhaven.kernel.progress import Progress
+from fairhaven.kernel.version import code_version
+from fairhaven.ledger import LEDGER, Actor, EarlierLedger, EventKind, Ledger, SignedHead, read_earlier
+
+if TYPE_CHECKING:
+    from fairhaven.records import Database
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpgradedHub:
+    """What an upgrade did.
+
+    Args:
+        stages: what was to be done; none where the hub was of this version.
+        entry: number of the ledger's last entry that says so; None where there was nothing to do.
+    """
+
+    stages: tuple[Stage, ...]
+    entry: int | None
+
+
+def plan_upgrade(hub: HubText) -> tuple[Stage, ...]:
+    """What an upgrade would do, in order; nothing for a hub of this version. Raises as `upgrade_hub`."""
+    if not hub.store.is_dir():
+        raise NotFound(f"{hub.store} is not there: mount or restore it, and upgrade then")
+    return tuple(_ledger_stages(hub) + _table_stages(hub) + _move_stages(hub))
+
+
+def upgrade_hub(hub: HubText, *, by: Actor, progress: Progress) -> UpgradedHub:
+    """Bring a hub forward, whatever version made it.
+
+    Raises:
+        NotFound: it has no store, or no keys.
+        Invalid: its ledger does not hold, so that nothing can be taken over; or PostgreSQL holds other records.
+        NotAllowedNow: a command of the earlier version is still running.
+    """
+    do = {"ledger": _take_over_ledger, "tables": _change_tables, "move": _move_records}
+    with holding(hub, *Locked, act="upgrade", by=by, progress=progress):
+        stages, entry = plan_upgrade(hub), None
+        for name in dict.fromkeys(stage.name for stage in stages):
+            entry = do[name](hub, by)
+    return UpgradedHub(stages=stages, entry=entry)
+
+
+def _ledger_stages(hub: HubText) -> list[Stage]:
+    if not (hub.store / LEDGER).exists():
+        return []
+    entries = len(_earlier(hub).entries)
+    what = f"take over {entries:,} entries of store/{LEDGER} into store/{DATABASE}, then remove that file"
+    return [Stage(name="ledger", what=what)]
+
+
+def _table_stages(hub: HubText) -> list[Stage]:
+    from fairhaven.records.migration import steps
+
+    is_in_file = (hub.store / DATABASE).exists()
+    if not (is_in_file or hub.settings.database):
+        return []
+    with closing(_database(hub)) as database:
+        found = steps(database) if database.revision() else []
+    return [Stage(name="tables", what=f"change the tables of the hub's database: {step}") for step in found]
+
+
+def _move_stages(hub: HubText) -> list[Stage]:
+    if not hub.settings.database or not any((hub.store / name).exists() for name in (DATABASE, LEDGER)):
+        return []
+    what = f"move the records from store/{DATABASE} to the database of PostgreSQL that hub.toml names, then remove that file"
+    return [Stage(name="move", what=what)]
+
+
+def _take_over_ledger(hub: HubText, by: Actor) -> int:
+    earlier, store = _earlier(hub), hub.store
+    keyring = _keyring(hub, earlier)
+    last, _ = earlier.entries[-1]
+    facts = {
+        "version": code_version(),
+        "ledger": {"size": last.number, "hash": last.hash, "head": earlier.head},
+        # Only in hubs so old that nothing was signed; what is put there later is not believed.
+        "notes": {} if earlier.head else _notes(hub),
+    }
+    with closing(make_records(store)) as database:
+        ledger = Ledger(store, database=lambda: database, signer=keyring.record, public=keyring.public_half)
+        entry = ledger.take_over(earlier, facts, by=by)
+    (store / LEDGER).unlink()
+    sync(store)
+    # Last: a hub whose public half is there must have had a signed head.
+    keyring.publish_half()
+    return entry.number
+
+
+def _change_tables(hub: HubText, by: Actor) -> int:
+    from fairhaven.records.migration import migrate
+
+    with closing(_database(hub)) as database:
+        migrate(database)
+        return _enter_upgrade(hub, database, {"revision": database.revision()}, by)
+
+
+def _move_records(hub: HubText, by: Actor) -> int:
+    from fairhaven.records import Database
+    from fairhaven.records.move import is_empty, move_rows
+
+    file = hub.store / DATABASE
+    with closing(Database.at(file)) as source, closing(database_of(hub.folder, hub.settings)) as target:
+        make_tables(target)
+        if is_empty(target):
+            move_rows(source, target)
+        before, after = (_ledger(hub, database).as_read() for database in (source, target))
+        if before.entries != after.entries[: before.size]:
+            raise Invalid(
+                "the database that hub.toml names holds other records than this hub's; nothing was changed. Name an empty one, made for this hub."
+            )
+        entry = _enter_upgrade(hub, target, {"database": target.dialect}, by)
+    for path in (file, *listed(hub.store, f"{DATABASE}-*")):
+        path.unlink(missing_ok=True)
+    sync(hub.store)
+    return entry
+
+
+def _database(hub: HubText) -> "Database":
+    """The database as it is now: in the file as long as that is there."""
+    from fairhaven.records import Database
+
+    file = hub.store / DATABASE
+    return Database.at(file) if file.exists() else database_of(hub.folder, hub.settings)
+
+
+def _ledger(hub: HubText, database: "Database") -> Ledger:
+    keyring = Keyring(hub.store / "keys", recorded=lambda: recorded_checks(ledger))
+    ledger = Ledger(hub.store, database=lambda: database, signer=keyring.record, public=keyring.public_half)
+    return ledger
+
+
+def _enter_upgrade(hub: HubText, database: "Database", facts: dict[str, Any], by: Actor) -> int:
+    ledger = _ledger(hub, database)
+    return ledger.append_change(EventKind.UPGRADED, {"version": code_version(), "notes": {}, **facts}, by=by).number
+
+
+def _earlier(hub: HubText) -> EarlierLedger:
+    keyring = Keyring(hub.store / "keys")
+    return read_earlier(hub.store, SignedHead(keyring.public_half), may_lack_head=keyring.is_of_before())
+
+
+def _keyring(hub: HubText, earlier: EarlierLedger) -> Keyring:
+    """The keys, compared with what the ledger recorded of them."""
+    recorded: dict[str, str] = {}
+    for entry, _ in earlier.entries:
+        if entry.kind in (EventKind.HUB_MADE, EventKind.KEYS_ROTATED):
+            recorded = entry.facts.get("keys", recorded)
+    return Keyring(hub.store / "keys", recorded=lambda: recorded)
+
+
+def _notes(hub: HubText) -> dict[str, str]:
+    paths: Sequence[str] = [path for path in NOTES if (hub.store / path).exists()]
+    return {path: hashlib.sha256(read_plain(hub.store / path)).hexdigest() for path in paths}
