@@ -7,6 +7,7 @@ Whoever asks what the entries say is told after every hash and link, and the hea
 import datetime as dt
 import errno
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,6 +94,7 @@ class Ledger:
         self._head = SignedHead(public or (lambda: self._signing.public))
         self._published = PublishedLedger(store)
         self._now = now
+        self._lock = threading.Lock()
         self._chain = Chain()
         self._checked: tuple[Chain, bytes | None] | None = None
         self._journals: dict[str, Journal] = {}
@@ -328,10 +330,12 @@ class Ledger:
 
     def _read(self) -> "_Read":
         # What is published first: whoever writes meanwhile writes the entry before its head, and publishes after that.
-        published = self._published.note()
         if self._database is None:
-            self._chain = self._published.read(self._chain, counted=self._head.size_signed(published))
-            return _Read(chain=self._chain, note=published, published=published)
+            with self._lock:
+                published = self._published.note()
+                self._chain = self._published.read(self._chain, counted=self._head.size_signed(published))
+                return _Read(chain=self._chain, note=published, published=published)
+        published = self._published.note()
         with self._database().reading() as connection:
             return self._read_in(connection, published)
 
