@@ -101,6 +101,11 @@ DONE: list[tuple[str, Words]] = [
     ("demo", lambda at: [at.same, "--persons", PERSONS, "--no-serve"]),
     ("init", lambda at: [at.work / "new"]),
     ("check", lambda at: [at.hub]),
+    ("upgrade", lambda at: [at.same]),
+    ("ledger show", lambda at: [at.same]),
+    ("ledger verify", lambda at: [at.same]),
+    ("ledger checkpoint", lambda at: [at.same]),
+    ("ledger prove", lambda at: [at.same, 2]),
     ("keys check", lambda at: [at.same]),
     ("keys rotate", lambda at: [at.hub]),
     ("receive", lambda at: [at.hub, "registrar_deaths", at.file("deaths_new.csv", _DEATHS)]),
@@ -164,6 +169,11 @@ REFUSED: dict[str, tuple[str, Words]] = {
     "network serve": ("invalid", lambda at: [at.hub, "--host", "0.0.0.0", "--port", 0]),
     "vocabulary load": ("not_found", lambda at: ["nowhere", at.same]),
     "erase": ("not_found", lambda at: [at.same, "--person-key", 12]),
+    "upgrade": ("not_found", lambda at: ["nowhere"]),
+    "ledger show": ("invalid", lambda at: [at.same, "--kind", "nothing"]),
+    "ledger verify": ("not_found", lambda at: [at.same, "--checkpoint", "absent"]),
+    "ledger checkpoint": ("not_found", lambda at: ["nowhere"]),
+    "ledger prove": ("not_found", lambda at: [at.same, 1_000]),
     "store verify": ("not_found", lambda at: ["nowhere"]),
 } | {
     name: ("not_found", lambda at: ["nowhere"])

@@ -2,7 +2,9 @@
 
 import hashlib
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,12 +45,14 @@ def _receive(fairhaven: Command, hub: Path, number: str, code: int = 0) -> str:
 
 
 def _held(hub: Path) -> dict[str, str]:
-    """What the store holds, by the hash of each file; locks say who took them last, whoever it was."""
-    return {
+    """What the store holds, by the hash of each file, and of the database by its ledger's; locks say who took them last, whoever it was."""
+    held = {
         str(path.relative_to(hub)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((hub / "store").rglob("*"))
-        if path.is_file() and path.parent.name not in ("keys", "locks")
+        if path.is_file() and path.parent.name not in ("keys", "locks") and not path.name.startswith("records.sqlite")
     }
+    with closing(sqlite3.connect(hub / "store" / "records.sqlite")) as connection:
+        return held | dict(connection.execute("SELECT 'event ' || number, hash FROM event"))
 
 
 @pytest.mark.parametrize("key", ["vault.key", "deliveries.key", "pseudonyms.key"])

@@ -41,6 +41,9 @@ def opened(folder: Path) -> "Rooms":
     from fairhaven.hub import modes_of, open_hub
 
     rooms = open_hub(folder, tell=note)
+    if rooms.database is not None:
+        # The last to close SQLite's file folds its log of changes into it: a store at rest has one file of it.
+        _ENDING.get().callback(rooms.database.close)
     if rooms.settings.readers:
         _ENDING.get().callback(modes_of(rooms).apply)
     return rooms

@@ -247,7 +247,7 @@ class Ledger:
 
     def verify(self) -> list[Fault]:
         """What is wrong with the chain, read anew: nothing where every hash and link holds."""
-        self._chain = Chain()
+        self._chain, self._published = Chain(), PublishedLedger(self.store)
         return list(self.as_read().faults)
 
     def head(self) -> Checkpoint | None:
