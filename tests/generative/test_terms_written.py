@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.access.terms.countries import COUNTRIES
 from fairhaven.access.terms.data_use import NEEDS, DataUse
 from fairhaven.access.terms.model import Commercial, DataController, LegalBasis, Officer, Question, Terms
 from fairhaven.access.terms.request_class import RequestClass
@@ -25,6 +24,7 @@ from fairhaven.access.terms.terms_toml import written
 from fairhaven.access.terms.tiers import Tiers
 from fairhaven.kernel.toml import Document
 from fairhaven.kernel.toml_models import read_model
+from fairhaven.people.countries import COUNTRIES
 from tests.support.examples import examples
 
 _N = TypeVar("_N", bound=TermNoun)

@@ -6,10 +6,11 @@ from fairhaven.access.terms.data_use import DataUse
 from fairhaven.access.terms.model import DataController
 from fairhaven.access.terms.request_class import RequestClass
 from fairhaven.access.terms.term_fields import TermNoun
-from fairhaven.access.terms.term_words import DecidedBy, Word
+from fairhaven.access.terms.term_words import DecidedBy
 from fairhaven.access.terms.terms_difference import changes
 from fairhaven.access.terms.terms_english import lines_of
 from fairhaven.access.terms.tiers import Tier
+from fairhaven.kernel.word import Word
 from tests.support.terms import WHOLE, changed, controller
 
 

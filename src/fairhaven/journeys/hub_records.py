@@ -33,7 +33,7 @@ def make_records(store: Path) -> "Database":
 
 def make_tables(database: "Database") -> None:
     """Make the tables of all floors where there are none."""
-    from fairhaven.ledger import event_table  # noqa: F401 - declares its tables
+    from fairhaven.people import people_tables  # noqa: F401 - declares its tables, over those of the ledger
     from fairhaven.records import make
 
     make(database)

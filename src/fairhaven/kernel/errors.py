@@ -14,13 +14,13 @@ value: a source's column, a file's name and a line's number are as near as it co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
 from fairhaven.kernel.foreign_names import shown
+from fairhaven.kernel.word import Word
 
 
-class ErrorCode(StrEnum):
+class ErrorCode(Word):
     """Why something was not done, for a program: each error of the tree by its name, and what may happen to any command."""
 
     REFUSED = "refused", "a rule says no"
@@ -32,15 +32,6 @@ class ErrorCode(StrEnum):
     INTERRUPTED = "interrupted", "somebody ended the command; run again, it goes on where it stopped"
     STORAGE = "storage", "the disk or the machine could not do it: full, missing, damaged or without memory"
     INTERNAL = "internal", "a fault of Fairhaven itself; the message names its place in the code"
-
-    meaning: str
-
-    def __new__(cls, code: str, meaning: str) -> "ErrorCode":
-        """A code with its meaning."""
-        made = str.__new__(cls, code)
-        made._value_ = code
-        made.meaning = meaning
-        return made
 
 
 class FairhavenError(Exception):

@@ -49,6 +49,14 @@ class EventKind(StrEnum):
     PROJECT = "project opened"
     STOCK_TAKEN = "stock taken"
     UPGRADED = "hub upgraded"
+    ORGANISATION = "organisation recorded"
+    ACCOUNT = "account made"
+    ACCOUNT_DETAILS = "account's details recorded"
+    ACCOUNT_DETAILS_ERASED = "account's details erased"
+    ACCOUNT_ENDED = "account ended"
+    ROLE_GIVEN = "role given"
+    ROLE_CONFIRMED = "role confirmed"
+    ROLE_ENDED = "role ended"
 
 
 _ALWAYS = ("number", "at", "kind", "facts", "previous")

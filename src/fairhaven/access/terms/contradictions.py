@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fairhaven.access.terms.countries import is_within
 from fairhaven.access.terms.data_use import DuoModifier, purposes_of
 from fairhaven.access.terms.model import EVERYTHING, DataController, Terms
 from fairhaven.access.terms.request_class import RequestClass
@@ -15,10 +14,11 @@ from fairhaven.access.terms.term_words import (
     Confidentiality,
     Level,
     OptOuts,
-    Sector,
     UsePurpose,
 )
 from fairhaven.access.terms.tiers import Tiers
+from fairhaven.people.countries import is_within
+from fairhaven.people.people_words import Sector
 
 _HOME = "GB"
 

@@ -22,7 +22,6 @@ from fairhaven.access.terms.term_fields import (
     TermNoun,
     Text,
     Words,
-    months_after,
     not_before,
     refuse,
 )
@@ -43,10 +42,10 @@ from fairhaven.access.terms.term_words import (
     OutputsBy,
     Ownership,
     Safeguard,
-    Sector,
-    Standing,
     UsePurpose,
 )
+from fairhaven.kernel.months import months_after
+from fairhaven.people.people_words import Sector, Standing
 
 EVERYTHING = "*"
 

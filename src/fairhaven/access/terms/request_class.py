@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from fairhaven.access.terms.term_fields import Column, Country, Distinct, Months, Name, TermNoun, Words, not_before
-from fairhaven.access.terms.term_words import DecidedBy, Level, OutputKind, Sector, UsePurpose
+from fairhaven.access.terms.term_words import DecidedBy, Level, OutputKind, UsePurpose
+from fairhaven.people.people_words import Sector
 
 
 class RequestClass(TermNoun):

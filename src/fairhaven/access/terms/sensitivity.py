@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from fairhaven.access.terms.term_fields import TermNoun
-from fairhaven.access.terms.term_words import DecidedBy, Word
+from fairhaven.access.terms.term_words import DecidedBy
+from fairhaven.kernel.word import Word
 
 
 class Sensitive(Word):

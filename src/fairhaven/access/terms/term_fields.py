@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from fairhaven.access.terms.countries import COUNTRIES
+from fairhaven.people.countries import COUNTRIES
 
 
 class TermNoun(BaseModel):
@@ -72,17 +72,6 @@ Distinct = AfterValidator(_distinct)
 """Marks a list in which nothing may stand twice."""
 Months = Annotated[int, Field(ge=1, le=1200)]
 Pounds = Annotated[int, Field(ge=0, le=10_000_000_000)]
-
-
-def months_after(day: dt.date, months: int) -> dt.date:
-    """The same day so many months later, or the last of that month where it has no such day."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return dt.date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
 
 
 def not_before(field: str, what: str, day: dt.date | None, info: ValidationInfo) -> dt.date | None:

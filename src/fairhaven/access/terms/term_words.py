@@ -1,20 +1,6 @@
 """The words that terms are said in: each is written in a controller's file as it stands here, and means what it says here."""
 
-from enum import StrEnum
-from typing import Self
-
-
-class Word(StrEnum):
-    """One of a closed list of words, with its meaning. A word that is not on the list is a fault, and never read as another."""
-
-    meaning: str
-
-    def __new__(cls, word: str, meaning: str) -> Self:
-        """A word with its meaning."""
-        made = str.__new__(cls, word)
-        made._value_ = word
-        made.meaning = meaning
-        return made
+from fairhaven.kernel.word import Word
 
 
 class DecidedBy(Word):
@@ -50,17 +36,6 @@ class UsePurpose(Word):
     EDUCATION = "education", "teaching and training"
     CLINICAL_CARE = "clinical-care", "care of the patients themselves"
     PRODUCT_DEVELOPMENT = "product-development", "development of a product or service to be sold"
-
-
-class Sector(Word):
-    """What kind of organisation asks."""
-
-    NHS = "nhs", "NHS organisations"
-    ACADEMIA = "academia", "universities and research institutes"
-    CHARITY = "charity", "charities"
-    INDUSTRY = "industry", "companies"
-    LOCAL_AUTHORITY = "local-authority", "local authorities"
-    REGULATOR = "regulator", "regulators"
 
 
 class Level(Word):
@@ -139,14 +114,6 @@ class Accreditation(Word):
     DEA_FULL = "dea-full", "accredited under the Digital Economy Act"
     DEA_PROVISIONAL = "dea-provisional", "provisionally accredited under the Digital Economy Act, with a supervisor"
     HUB = "hub", "accredited by the hub"
-
-
-class Standing(Word):
-    """What an organisation must have in force."""
-
-    DSPT = "dspt", "the Data Security and Protection Toolkit, standards met"
-    CYBER_ESSENTIALS = "cyber-essentials", "Cyber Essentials"
-    ICO = "ico", "registration with the Information Commissioner"
 
 
 class Article6(Word):

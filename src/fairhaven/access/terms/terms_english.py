@@ -8,7 +8,8 @@ from typing import Any
 from fairhaven.access.terms.data_use import DataUse, Disease, DuoModifier, DuoPermission
 from fairhaven.access.terms.model import Payment, Question, Return, Transfer
 from fairhaven.access.terms.term_fields import TermNoun
-from fairhaven.access.terms.term_words import AnswerKind, Article6, Article9, DecidedBy, Word
+from fairhaven.access.terms.term_words import AnswerKind, Article6, Article9, DecidedBy
+from fairhaven.kernel.word import Word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
