@@ -1,4 +1,4 @@
-"""The audit remains useful: honest researchers get answers, hardly one in fifty further off than the rounding."""
+"""The audit remains useful: honest researchers get answers, few of them further off than the rounding."""
 
 import random
 from pathlib import Path
@@ -32,7 +32,7 @@ def answered(folder: Path, library: Library, *, sessions: int, least: int, toget
                     off = abs(decision.count.value - len(persons))
                     assert off <= 2 * POLICY.half_width + POLICY.threshold + BLUR
                     further += off > POLICY.round_to
-    assert further <= 0.02 * given
+    assert further <= 0.03 * given
     return given / asked
 
 
