@@ -464,6 +464,15 @@ def test_what_was_told_under_an_exact_policy_binds_under_one_that_rounds_as_that
         assert ask(audit, range(100, 217)) == 130
 
 
+def test_what_got_anothers_answer_and_is_then_told_by_the_release_is_compared_with(tmp_path: Path) -> None:
+    with opened(tmp_path) as audit:
+        assert [ask(audit, range(100, end)) for end in (214, 222)] == [110, 110]
+        audit.tell("r1", "by hdr-uk", [(BitMap(range(100, 222)), 120)])
+        assert ask(audit, range(100, 226)) == 120, "130 by itself, and 12 persons from the first"
+    with opened(tmp_path) as audit:
+        assert [ask(audit, range(100, end)) for end in (214, 222, 227)] == [110, 120, 120]
+
+
 def _with_few_more(audit: QueryAudit, told: list[BitMap]) -> list[int | None]:
     """What is said of each set and 4 more persons: a number would say how many of those there are."""
     return [ask(audit, each | BitMap(range(1_700 + 20 * place, 1_704 + 20 * place))) for place, each in enumerate(told)]

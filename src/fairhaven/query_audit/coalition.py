@@ -23,6 +23,8 @@ BLUR = 3
 """Every edge that could be felt out is at one of so many places, one person apart; at which is the hub's secret."""
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
+_COMPARED = (VerdictKind.FRESH, VerdictKind.TOLD, VerdictKind.SMALL)
+"""Later sets are compared with what was met so. Of another set's answer everything is known from that one."""
 _WEIGHING = 1
 """The first way (0) took leverage alone."""
 _SLACK = 1.0001
@@ -69,8 +71,8 @@ class Coalition:
     5 and 6, and a person's exposure is by how much answers raise the leverage beyond what was told. So is what the coalition had asked for
     before and was refused.
 
-    Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only, and a refusal of what a
-    release then tells everybody); `exposure`, hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
+    Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only, and a refusal, or another set's answer,
+    of what a release then tells everybody); `exposure`, hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
     of them learns.
 
     Args:
@@ -234,11 +236,8 @@ class Coalition:
         return self._verdicts.get(digest, (VerdictKind.WITHHELD, None))[0] is not VerdictKind.WITHHELD
 
     def has_answer(self, digest: bytes) -> bool:
-        """True where the coalition has an answer to the same set, so that later sets are compared with it."""
-        return self._verdicts.get(digest, (VerdictKind.REFUSED, None))[0] not in (
-            VerdictKind.REFUSED,
-            VerdictKind.WITHHELD,
-        )
+        """True where the coalition has an answer to the same set that is its own, so that later sets are compared with it."""
+        return self._verdicts.get(digest, (VerdictKind.REFUSED, None))[0] in _COMPARED
 
     @property
     def _suppressed(self) -> int | None:
@@ -254,7 +253,7 @@ class Coalition:
         sketch: NDArray[np.float32] | None,
     ) -> None:
         self._verdicts |= dict.fromkeys(digests, (kind, value))
-        if sketch is None or kind not in (VerdictKind.FRESH, VerdictKind.TOLD, VerdictKind.SMALL):
+        if sketch is None or kind not in _COMPARED:
             return
         is_small = kind is VerdictKind.SMALL
         if is_small and not self._is_known_small(small := self._load(key)):
