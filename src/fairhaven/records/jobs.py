@@ -1,4 +1,4 @@
-"""Work that is to be done in the background, kept in the hub's database until it is done (docs/adr/0052).
+"""Work that is to be done in the background, kept in the hub's database until it is done (docs/adr/0051).
 
 A job is enqueued in the transaction of the change that asks for it, so there is no change without its job and no job without its change.
 Whoever works claims it for a time (a lease): a worker that dies loses it when the time is over, and another begins it again. A job ends in the

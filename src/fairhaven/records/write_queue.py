@@ -1,7 +1,7 @@
 """Who writes next: threads of a process in the order in which they came, processes in turn.
 
 SQLite's own waiting is a look now and then, ever more seldom: whoever has just written is mostly the next to write, and another waits for
-as long as there is something to write (docs/adr/0052 has the figures). Here a thread waits for its turn in its process, then takes the lock
+as long as there is something to write (docs/adr/0051 has the figures). Here a thread waits for its turn in its process, then takes the lock
 of a file that says who is next, then the one that says who writes; whoever has just written comes after whoever is next.
 """
 
