@@ -12,6 +12,7 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from tests.support.intake_hub import Hub
 from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS, Linked
+from tests.support.work_done import opened_below
 
 
 @pytest.fixture
@@ -239,3 +240,21 @@ def test_a_receipt_says_how_many_rows_belong_to_nobody_known(hub: Linked) -> Non
     receipt = hub.deliver(hub.mh, [hub.file("contact", CONTACTS), hub.file("activity", ACTIVITIES)])
     said = "\n".join(delivery_text.receipt(receipt))
     assert said.count("belong to nobody known, as no row that they refer to was delivered: 2 rows") == 2
+
+
+def test_of_earlier_deliveries_only_tables_that_say_whose_are_rows_whose_owners_did_not_come_with_them_are_read(
+    hub: Linked,
+) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS, activity=ACTIVITIES)
+
+    def read_of_earlier(**tables: str) -> set[str]:
+        earlier = {path.relative_to(hub.store).as_posix() for path in hub.store.glob("landing/*/*.parquet")}
+        with opened_below(hub.store) as opened:
+            hub.bring(**tables)
+        return {Path(path).stem for path in opened.keys() & earlier} - {"rejects"}
+
+    whole = {"referral": REFERRALS, "contact": CONTACTS, "activity": ACTIVITIES}
+    again = {name: text.replace("1,", "3,").replace("2,", "4,") for name, text in whole.items()}
+    assert read_of_earlier(**again) == set()
+    assert read_of_earlier(contact="CareContactId,ServiceRequestId,ContactDate\nC8,R1,2024-03-02\n") == {"referral"}
+    assert read_of_earlier(activity="CareActivityId,Contact,Note\nA8,C8,note\n") == {"referral", "contact"}

@@ -30,7 +30,7 @@ from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.intake.patient_names import PatientNames
 from fairhaven.intake.quarantine_lines import patients_with
 from fairhaven.intake.resource_tombstones import ResourceTombstones
-from fairhaven.intake.row_search import RowSearch, looking, unowned_rows
+from fairhaven.intake.row_search import RowSearch, looking, unowned_rows, unowned_rows_of
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
@@ -159,7 +159,7 @@ def leave_out(
         the extracts as they are then.
     """
     left = _without_erased(receiver, source, landed, erased_names, check_earlier)
-    unowned = unowned_rows(receiver, source, left)
+    unowned = unowned_rows_of(receiver, source, left)
     found = []
     for extract in left:
         rows = unowned.get(extract.number, {})

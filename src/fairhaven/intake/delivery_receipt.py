@@ -42,7 +42,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.intake.resource_tombstones import ResourceTombstones
-from fairhaven.intake.row_links import in_order, links_of
+from fairhaven.intake.row_links import links_of, owners_of
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
@@ -104,14 +104,15 @@ class DeliveryReceiver:
             birth_date=self.birth_date,
         )
 
-    def linked_tables(self, source: Source, *, but: int = 0) -> list[Path]:
-        """Landed tables of a source that say whose rows of others are, of all extracts but one."""
-        tables = in_order(links_of(source)) if source.tables else []
+    def owners_of(self, source: Source, tables: Collection[str], *, but: int = 0) -> list[Path]:
+        """Landed tables of a source that say whose the rows of some tables are, of all extracts but one."""
+        owners = owners_of(links_of(source), tables) if source.tables else ()
+        # Most deliveries need none, and to find them takes the record of every extract.
         return [
             self.records.table(extract.number, table)
-            for extract in self.records.extracts(source.name)
+            for extract in (self.records.extracts(source.name) if owners else ())
             for table in extract.tables
-            if table in tables and extract.number != but
+            if table in owners and extract.number != but
         ]
 
     def seal(self, path: Path, sealed_as: str) -> str:
@@ -168,7 +169,8 @@ def receive(
     Args:
         known: as of `recover`.
         enter: commits the delivery: enters it in the ledger with its extracts, and with its record as JSON has it.
-        check_earlier: refuses extracts that are not as they were written; asked before anything of earlier ones is read or changed.
+        check_earlier: refuses extracts that are not as they were written; asked before rows of erased persons are
+            looked for in earlier ones. Whose the rows are whose owners came earlier is looked up without: it changes nothing there.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
@@ -377,7 +379,8 @@ def _withhold(
     if source.format is not Format.OPT_OUT:
         known = vault.known_identifiers(key=texts.key, source=source.name)
     with scratch(work) as room:
-        others = receiver.linked_tables(source)
+        landed = [path for folder in places for path in listed(folder, "*.parquet")]
+        others = receiver.owners_of(source, texts.without_owners(landed, work=room))
         withheld = keep_landed(texts, places, known=known, local_numbers=local_numbers, work=room, others=others)
     found = list[Extract]()
     for extract in extracts:

@@ -136,6 +136,32 @@ class LandedTexts:
                 path.unlink()
             return withheld
 
+    def without_owners(self, paths: Iterable[Path], *, work: Path) -> set[str]:
+        """Tables with rows that belong to rows of which none of these tables says whose they are.
+
+        Args:
+            paths: tables of the source as landing wrote them.
+            work: private folder for spill.
+        """
+        having = [path for path in paths if path.stem in self.order]
+        if not having:
+            return set()
+        with open_duckdb(spill=work, reaches=[*{path.parent for path in having}, work]) as connection:
+            tables = self._landed(connection, having)
+            _find_owners(connection, tables, self.order, ())
+            lacking = f"WHERE patient_ref IS NULL AND {BELONGING} IS NOT NULL LIMIT 1"
+            return {
+                table.path.stem
+                for table in tables
+                if table.is_linked and connection.execute(f"SELECT 1 FROM {table.relation} {lacking}").fetchone()
+            }
+
+    def _landed(self, connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> "list[_Landed]":
+        return [
+            _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
+            for path in paths
+        ]
+
     def _searched(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -151,10 +177,7 @@ class LandedTexts:
         connection.execute(
             f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
         )
-        tables = [
-            _Landed.of(connection, path, but=self.unsearched, keys=self.keys, words=self.words.get(path.stem, {}))
-            for path in paths
-        ]
+        tables = self._landed(connection, paths)
         linked = [table for table in tables if table.is_linked]
         _find_owners(connection, tables, self.order, others if linked else ())
         _gather(connection, tables)

@@ -121,7 +121,7 @@ def _land(
                     known=known,
                     local_numbers=landed.local_numbers,
                     own=landed.identities,
-                    others=receiver.linked_tables(source, but=extract.number),
+                    others=receiver.owners_of(source, landed.tables, but=extract.number),
                     work=room,
                 )
         tables = {

@@ -208,6 +208,12 @@ def in_order(links: Sequence[RowLink]) -> list[str]:
     return ordered
 
 
+def owners_of(links: Sequence[RowLink], tables: Collection[str]) -> frozenset[str]:
+    """The tables that say whose the rows of some tables are, through however many links."""
+    owners = frozenset(link.to for link in links if link.table in tables and link.to)
+    return owners | owners_of(links, owners) if owners else owners
+
+
 def text_of(table: str, columns: Sequence[str], values: Sequence[str]) -> str:
     """What a row is called by, of the values as text."""
     return SEPARATOR.join(["row", table, *columns, *values])

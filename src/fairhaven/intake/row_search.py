@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
@@ -18,7 +18,7 @@ from fairhaven.intake.model import Extract, Format, Source
 from fairhaven.intake.patient_rows import bearing, naming_nobody
 from fairhaven.intake.quarantine_lines import texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
-from fairhaven.intake.row_links import links_of
+from fairhaven.intake.row_links import links_of, owners_of
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.nhs.number import nhs_numbers_in
@@ -36,20 +36,38 @@ def looking(
         yield connection
 
 
-def unowned_rows(
-    receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract] = ()
-) -> Mapping[int, Mapping[str, int]]:
-    """Number of extract -> table -> rows that belong to nobody known by all that the source has delivered.
-
-    Args:
-        landed: extracts that have landed and are not committed.
-    """
+def unowned_rows(receiver: DeliveryReceiver, source: Source) -> Mapping[int, Mapping[str, int]]:
+    """Number of extract -> table -> rows that belong to nobody known by all that the source has delivered."""
     if not source.tables or not links_of(source):
         return {}
-    every = {extract.number: extract for extract in (*receiver.records.extracts(source.name), *landed)}
+    return _unowned_rows(receiver, source, receiver.records.extracts(source.name))
+
+
+def unowned_rows_of(
+    receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract]
+) -> Mapping[int, Mapping[str, int]]:
+    """The same of extracts that have just landed. Others are looked at only where these do not say whose all their rows are, and of
+    them only the tables that may."""
+    links = links_of(source) if source.tables else ()
+    if not owners_of(links, {table for extract in landed for table in extract.tables}):
+        return {}
+    alone = _unowned_rows(receiver, source, landed)
+    owners = owners_of(links, {table for rows in alone.values() for table in rows})
+    numbers = {extract.number for extract in landed}
+    others = [
+        replace(extract, tables={table: count for table, count in extract.tables.items() if table in owners})
+        for extract in (receiver.records.extracts(source.name) if owners else ())
+        if extract.number not in numbers and owners & extract.tables.keys()
+    ]
+    return _unowned_rows(receiver, source, [*others, *landed]) if others else alone
+
+
+def _unowned_rows(
+    receiver: DeliveryReceiver, source: Source, extracts: Sequence[Extract]
+) -> Mapping[int, Mapping[str, int]]:
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
-    with looking(receiver, source.name, secrets, list(every.values())) as connection:
-        return unknown_owners(connection, receiver.records, source, list(every.values()))
+    with looking(receiver, source.name, secrets, extracts) as connection:
+        return unknown_owners(connection, receiver.records, source, extracts)
 
 
 def lines_of(
