@@ -91,7 +91,7 @@ CDM = {
 1,1,32531,2020-01-01,0,0
 """,
     "cdm_source": """cdm_source_name,cdm_holder,source_release_date,cdm_release_date,cdm_etl_reference,cdm_version,vocabulary_version
-North,North,2015-08-31,2015-09-01,etl-7,v5.0.1,v5.0 27-AUG-2015
+North,North,2015-08-31,2015-09-01,ours of Jane Doe 9990000018 v2.1,v5.0.1,v5.0 27-AUG-2015
 """,
 }
 
@@ -247,7 +247,7 @@ def test_periods_are_one_where_they_overlap_and_the_rest_has_a_reason(made: Made
 def test_what_the_cdm_says_of_itself_is_said_and_held_against_this_hub(made: Made) -> None:
     own = made.facts.vocabulary
     for said in (
-        "says of itself: CDM v5.0.1, vocabulary v5.0 27-AUG-2015, released 2015-09-01 from data of 2015-08-31, ETL etl-7",
+        "says of itself: CDM v5.0.1, vocabulary v5.0 27-AUG-2015, released 2015-09-01 from data of 2015-08-31, ETL v2.1 in another text",
         "says CDM v5.0.1, which is neither 5.3 nor 5.4",
     ):
         assert said in made.receipt_says and said in made.build_says

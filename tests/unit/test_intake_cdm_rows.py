@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.cli import delivery_text
 from fairhaven.intake import Receipt, Source
+from fairhaven.kernel.errors import Invalid
+from fairhaven.release.partner_cdms import version_said
 from tests.support.intake_hub import Hub
 from tests.unit.test_row_versions import flow
 
@@ -67,3 +70,40 @@ def test_a_row_in_quarantine_takes_no_other_of_its_number_from_the_same_cdm_and_
     (hub.folder / "cdm" / "measurement.csv").write_text(header + faulty)
     hub.deliver(source, [hub.folder / "cdm"])
     assert (flow(hub, source)["measurement"].current, flow(hub, source)["measurement"].outdated) == (0, 1)
+
+
+def test_what_a_cdm_says_of_itself_names_nobody_in_the_receipt_or_the_record(hub: Hub) -> None:
+    said = (
+        "cdm_version,cdm_etl_reference,vocabulary_version\n5.4,etl for Aurelia Quillfeather 9990001006,v5 9990001014\n"
+    )
+    named = "vocabulary_id,vocabulary_name,vocabulary_version\nNone,OMOP,v5.0 31-AUG-23 of Quillfeather\n"
+    _, receipt = delivered(hub, person=_PERSON + NUMBERED, cdm_source=said, vocabulary=named)
+    told = "\n".join(delivery_text.receipt(receipt))
+    assert "says of itself: CDM 5.4, vocabulary another text and v5.0 in another text" in told
+    assert "ETL another text" in told
+    kept = told + (hub.store / "landing" / "000001" / "extract.json").read_text()
+    assert not [text for text in ("Quillfeather", "9990001006", "9990001014") if text in kept]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        *(
+            (said, said)
+            for said in ("5.3", "v5.4.1", "6", "v5.0 31-AUG-23", "V5.0  27-aug-2015", "2023-08-31", "20230831")
+        ),
+        ("OMOP CDM v5.3.1_x", "v5.3.1 in another text"),
+        ("v5.0 17-MAR-1950", "v5.0 in another text"),
+        *(
+            (said, "another text")
+            for said in ("https://x.example/Jane-Doe", "999.000.10.06", "17.03.50", "v5 9990001014", "٥.٣")
+        ),
+    ],
+)
+def test_of_what_somebody_wrote_of_a_version_only_a_version_or_a_day_is_kept(text: str, kept: str) -> None:
+    assert version_said(text) == kept
+
+
+def test_a_cdm_of_version_6_is_refused_whatever_stands_beside_the_version(hub: Hub) -> None:
+    with pytest.raises(Invalid, match="is of CDM 6"):
+        delivered(hub, person=_PERSON + NUMBERED, cdm_source="cdm_version\nCDM 6\n")

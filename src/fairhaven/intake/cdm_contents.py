@@ -14,9 +14,9 @@ from fairhaven.engine.sql import identifier
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.repeated_keys import kept
 from fairhaven.kernel.errors import Fault
-from fairhaven.kernel.foreign_names import shown
 from fairhaven.omop import CDM
 from fairhaven.release.facts import PartnerCdm
+from fairhaven.release.partner_cdms import version_said
 
 _SINCE_5_4 = {
     "visit_occurrence": ("admitted_from_concept_id", "discharged_to_concept_id"),
@@ -80,7 +80,7 @@ def contents_of(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, Stag
 def faults_of(cdm: PartnerCdm, staged: Mapping[str, StagedTable], name: str) -> Iterator[Fault]:
     """Why a CDM cannot be read: it is of version 6, or a table with rows lacks what says what and when they are."""
     for version in cdm.cdm_versions:
-        if re.search(r"(?<![0-9.])6(\.|$)", version):
+        if re.search(r"(?<![0-9.])6(\.| |$)", version):
             message = (
                 f"is of CDM {version}, and of CDM 6 nothing is read: its tables are other ones (deaths are in PERSON, times instead of "
                 "days). Deliver it as CDM 5.4 or 5.3"
@@ -116,7 +116,7 @@ def _said(
         f"SELECT {text}, min(row_line) FROM {identifier(staged[table].rows)} WHERE {where} AND {text} <> '' "
         f"GROUP BY 1 ORDER BY 2 LIMIT {_KEPT_VALUES}"
     ).fetchall()
-    return tuple(shown(value) for value, _ in found)
+    return tuple(dict.fromkeys(version_said(value) for value, _ in found))
 
 
 def _latest(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, StagedTable], column: str) -> dt.date | None:

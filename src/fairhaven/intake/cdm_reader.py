@@ -80,7 +80,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "9"
+    version = "10"
     threads: int | None = None
 
     def stage(

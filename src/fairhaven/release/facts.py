@@ -225,8 +225,8 @@ class PartnerCdm:
 
     Args:
         rows: of its CDM_SOURCE; 0 where it has none.
-        cdm_versions, etl_references: as CDM_SOURCE has them.
-        vocabulary_versions: of CDM_SOURCE and of the partner's table VOCABULARY.
+        cdm_versions, etl_references: of CDM_SOURCE, as far as they are versions or days: of anything else that there is another text.
+        vocabulary_versions: of CDM_SOURCE and of the partner's table VOCABULARY, likewise.
         source_released_on, cdm_released_on: the latest day that it gives.
         shapes: the versions of the CDM whose columns its tables have, where other versions have none of that name.
         shared_keys: table -> rows whose primary key another row has that is not equal; each row stays one of its own.

@@ -7,6 +7,26 @@ from fairhaven.release.facts import PartnerCdm
 
 _READ = ("5.3", "5.4")
 _NUMBER = re.compile(r"(?<![0-9.])([0-9]+\.[0-9]+)")
+_VERSION = r"v?[0-9]\.[0-9]{1,2}(?:\.[0-9])?(?!\.?[0-9])|v?[0-9](?=\.?x?$)"
+_DAY = (
+    "[0-3]?[0-9]-(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)-(?:20)?[1-3][0-9]"
+    "|20[1-3][0-9](?P<dash>-?)[01][0-9](?P=dash)[0-3][0-9]"
+)
+_SHAPED = re.compile(f"(?:{_VERSION})(?: +(?:{_DAY}))?|{_DAY.replace('dash', 'alone')}", re.IGNORECASE)
+_WITHIN = re.compile(f"(?<![0-9.])(?:{_VERSION})", re.IGNORECASE)
+_ANOTHER = "another text"
+
+
+def version_said(text: str) -> str:
+    """A version as a CDM says it (``v5.0 31-AUG-23``, ``5.3``, ``v5.4.1``) or a day since 2010; of any other text the version in it alone.
+
+    The field is free text of somebody else's, and what is kept of it stands in a release for good: nothing that can hold a person may.
+    """
+    text = text.strip()
+    if _SHAPED.fullmatch(text):
+        return text
+    found = _WITHIN.search(text)
+    return f"{found[0]} in {_ANOTHER}" if found else _ANOTHER
 
 
 def said(cdm: PartnerCdm) -> str:
