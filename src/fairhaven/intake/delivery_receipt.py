@@ -25,6 +25,7 @@ from fairhaven.identifiers.known_identifiers import PURPOSE, KnownIdentifiers
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_counts import counted_together, faults_of, undecided_keys
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
+from fairhaven.intake.file_names import numbered_names, telling_names
 from fairhaven.intake.landed_texts import LandedTexts
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import (
@@ -181,6 +182,8 @@ def receive(
     with scratch(receiver.store / "scratch") as work:
         landing_in = replace(receiver, records=records.receiving(first, work / "landing"))
         arrived = _arrived(files, source, work)
+        names = [file.name for file in arrived]
+        check_faults(list(numbered_names(names)))
         if source.format is Format.OPT_OUT:
             check_faults([fault for file in arrived for fault in dated_ahead(file.name, received_on=received_on)])
         digests = [_digest(file) for file in arrived]
@@ -216,9 +219,10 @@ def receive(
             check_faults(faults)
             landed_extracts = leave_out(landing_in, source, extracts, erased_names, check_earlier=check_earlier)
             places = {landing_in.records.folder(each.number): records.folder(each.number) for each in landed_extracts}
-            extracts = _withhold(
-                receiver, source, landed_extracts, places, pa.concat_tables(local_numbers), vault, work
-            )
+            numbers, key = pa.concat_tables(local_numbers), receiver.texts(source).key
+            identifiers = vault.known_identifiers(key=key, source=source.name)
+            check_faults(list(telling_names(names, source, identifiers, numbers, key=key)))
+            extracts = _withhold(receiver, source, landed_extracts, places, numbers, identifiers, work)
             # Where an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
             told, undecided_between = counted_together(records, source, landed_extracts, work)
         except BaseException:
@@ -362,7 +366,7 @@ def _withhold(
     extracts: Sequence[Extract],
     places: Mapping[Path, Path],
     local_numbers: pa.Table,
-    vault: IdentityVault,
+    known: KnownIdentifiers,
     work: Path,
 ) -> list[Extract]:
     """Write what has just landed as it is kept, without identifiers, when all of the delivery is: one file tells what another's texts hold.
@@ -374,10 +378,9 @@ def _withhold(
         the extracts as they are then.
     """
     texts, records = receiver.texts(source), receiver.records
-    known = KnownIdentifiers.none()
     # Of a list only the numbers of its lines land.
-    if source.format is not Format.OPT_OUT:
-        known = vault.known_identifiers(key=texts.key, source=source.name)
+    if source.format is Format.OPT_OUT:
+        known = KnownIdentifiers.none()
     with scratch(work) as room:
         landed = [path for folder in places for path in listed(folder, "*.parquet")]
         others = receiver.owners_of(source, texts.without_owners(landed, work=room))
