@@ -58,6 +58,11 @@ def drug(**more: Any) -> Row:
     }
 
 
+def at_birth(end: dt.date, **more: Any) -> Row:
+    """A drug that begins with the month of birth, as one of the day itself lands."""
+    return drug(drug_exposure_start_date=dt.date(1960, 5, 1), drug_exposure_end_date=end, **more)
+
+
 def same(table: str, given: Row) -> Case:
     """A row that is in the release as it was given."""
     return Case(f"{table}: every column as it was", table, given, [given])
@@ -205,6 +210,42 @@ CASES = [
         "drug_exposure",
         drug(drug_exposure_end_date=None, days_supply=2**31 - 1, drug_type_concept_id=32818),
         [{"days_supply": 2**31 - 1, "drug_exposure_end_date": DAY}],
+    ),
+    Case(
+        "an end that was counted from the day of birth would tell it: it is counted from the start that is released",
+        "drug_exposure",
+        at_birth(dt.date(1960, 6, 9), days_supply=28, drug_exposure_end_datetime=dt.datetime.combine(dt.date(1960, 6, 9), dt.time())),
+        [{"drug_exposure_end_date": dt.date(1960, 5, 28), "drug_exposure_end_datetime": None}],
+    ),
+    Case(
+        "so is one of a supply that is as long as usual",
+        "drug_exposure",
+        at_birth(dt.date(1960, 6, 30)),
+        [{"drug_exposure_end_date": dt.date(1960, 5, 30), "verbatim_end_date": None}],
+    ),
+    Case(
+        "also where the source stated another end, which could not be",
+        "drug_exposure",
+        at_birth(dt.date(1960, 6, 9), days_supply=28, verbatim_end_date=dt.date(1960, 5, 2)),
+        [{"drug_exposure_end_date": dt.date(1960, 5, 28), "verbatim_end_date": dt.date(1960, 5, 2)}],
+    ),
+    Case(
+        "an end that the source stated stays",
+        "drug_exposure",
+        at_birth(dt.date(1960, 6, 9), days_supply=28, verbatim_end_date=dt.date(1960, 6, 9)),
+        [{"drug_exposure_end_date": dt.date(1960, 6, 9), "verbatim_end_date": dt.date(1960, 6, 9)}],
+    ),
+    Case(
+        "so does one that no day of birth and no supply give",
+        "drug_exposure",
+        at_birth(dt.date(1960, 5, 20)),
+        [{"drug_exposure_end_date": dt.date(1960, 5, 20)}],
+    ),
+    Case(
+        "and one of what lasts no usual time",
+        "drug_exposure",
+        at_birth(dt.date(1960, 5, 20), drug_type_concept_id=32818),
+        [{"drug_exposure_end_date": dt.date(1960, 5, 20)}],
     ),
     same(
         "observation",

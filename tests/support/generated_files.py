@@ -73,7 +73,9 @@ def rows_in_use(world: World, source: str) -> Counter[str]:
     persons = {each.person for each in standing if each.table == "persons"}
     if form.is_cdm:
         rows = partner_rows(world, len(DELIVERIES) - 1, form)
-        out = world.opted_out & persons
+        # Whom a CDM described once stays opted out, though it does so no more.
+        told = {each.person for number in range(len(DELIVERIES)) for each in world.standing(number) if each.table == "persons"}  # fmt: skip
+        out = world.opted_out & told
         return Counter({table: sum(not row["fault"] and row["person"] not in out for row in several) for table, several in rows.items()})  # fmt: skip
     out = world.opted_out & described
     if form.is_declared:

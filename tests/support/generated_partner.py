@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.generated_facts import Event, Moment, Person, Place, Provider, Statement, Visit, World
 from tests.support.generated_periods import Row
-from tests.support.generated_truth import Form, Making, Moments, Rows
+from tests.support.generated_truth import Form, Making, Rows
 
 
 def partner_rows(world: World, delivery: int, form: Form) -> Rows:
@@ -76,15 +76,6 @@ class _Partner(Making):
 
     def number(self, ordinal: int) -> Row:
         return {"ordinal": ordinal}
-
-    def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
-        # The CDM requires an end, so an ETL does not leave one that cannot be.
-        first, since, last, until = moments
-        if first is not None and last is not None and last < first:
-            last = until = None
-        elif until is not None and since is not None and until < since:
-            until = None
-        return super().exposure(fact, (first, since, last, until), stated)
 
     def derived(self) -> None:
         """Of the periods see `partner_rows`; eras are made anew."""

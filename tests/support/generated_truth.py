@@ -420,6 +420,8 @@ class Making:
                     "value_source_value": fact.value or None,
                 }
             case "drug_exposure":
+                if self.form.is_cdm:
+                    last, until = self.delivered_end(fact.start, end, last, until)
                 row |= self.exposure(fact, (first, since, last, until), self.at(each.person, end)[0])
             case "device_exposure":
                 row |= {"unique_device_id": fact.device or None, "production_id": fact.lot or None}
@@ -436,6 +438,15 @@ class Making:
     def result(self, fact: Event) -> str:
         """What is understood of a text is a number, but the text where it is read as such."""
         return fact.text if (self.form.is_declared and fact.text) or fact.number is None else f"{fact.number:.12g}"
+
+    def delivered_end(
+        self, start: Moment | None, end: Moment | None, last: dt.date | None, until: dt.datetime | None
+    ) -> tuple[dt.date | None, dt.datetime | None]:
+        """Of an end what a partner's ETL delivers: it compares it with the day of birth itself, of which a release tells less."""
+        if start is None or end is None or end.day < start.day:
+            return None, None
+        is_earlier = end.day == start.day and (end.clock or dt.time()) < (start.clock or dt.time())
+        return last, None if is_earlier else until
 
     def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
         """Ends with what is stated, else with the supply, else as usual for its kind."""

@@ -14,7 +14,7 @@ from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
 from fairhaven.harmonise.service import harmonise
 
-VERSION = 18
+VERSION = 19
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [

@@ -125,14 +125,21 @@ def _end_of_exposure(rows: ir.Table) -> Columns:
     # One day beyond the calendar would end the whole build; no supply lasts a century.
     given = given.between(-LONGEST_SHIFT, LONGEST_SHIFT).ifelse(given, ibis.null("int32"))
     supply = ibis.greatest(ibis.coalesce(given, usual), 1)
+    # An end of a CDM that was counted from the day of birth would tell it, so it is counted anew from the start that is released.
+    beyond = rows["end_date"].delta(start, unit="day") - supply
+    tells_birth = ((given.notnull() | (usual > 1)) & beyond.between(-1, rows["birth_days"])).fill_null(False)
+    end = tells_birth.ifelse(ibis.null("date"), rows["end_date"])
     # What is given at one moment ends at it.
     is_momentary = rows["end_date"].isnull() & (kind == concepts.TYPE["EHR administration"])
     return {
-        "drug_exposure_end_date": ibis.coalesce(rows["end_date"], (start + (supply - 1).as_interval("D")).cast("date")),
-        "drug_exposure_end_datetime": _said(
-            rows,
-            "end_datetime",
-            is_momentary.fill_null(False).ifelse(rows["start_datetime"], ibis.null("timestamp(6)")),
+        "drug_exposure_end_date": ibis.coalesce(end, (start + (supply - 1).as_interval("D")).cast("date")),
+        "drug_exposure_end_datetime": tells_birth.ifelse(
+            ibis.null("timestamp(6)"),
+            _said(
+                rows,
+                "end_datetime",
+                is_momentary.fill_null(False).ifelse(rows["start_datetime"], ibis.null("timestamp(6)")),
+            ),
         ),
     }
 

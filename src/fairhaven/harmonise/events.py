@@ -12,7 +12,7 @@ from fairhaven.harmonise.emptied_values import Emptied, with_marks, without_fals
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.people import People
-from fairhaven.harmonise.row_outcomes import ends_of, exclusion_reason
+from fairhaven.harmonise.row_outcomes import ends_of, exclusion_reason, number_of
 
 FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
@@ -96,7 +96,8 @@ def events(
     Returns:
         generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,
         ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, the marks of
-        what was emptied, ``is_code_mended`` and ``is_code_damaged`` (by a spreadsheet), and ``outcome``: the CDM table, or why there is none.
+        what was emptied, ``is_code_mended`` and ``is_code_damaged`` (by a spreadsheet), ``birth_days`` (`_birth_days`), and ``outcome``: the
+        CDM table, or why there is none.
     """
     starts = column_or_null(rows, "start_datetime", "event")
     start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
@@ -115,6 +116,7 @@ def events(
     made = {
         "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(joined)),
         "verbatim_end_date": _verbatim_end(joined, "stated_end"),
+        "birth_days": _birth_days(joined),
         # 0 where a value was said for which there is no standard concept, as of other further codes.
         "value_concept_id": ibis.coalesce(
             given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given, coded_value
@@ -140,6 +142,22 @@ def _verbatim_end(rows: ir.Table, stated: str) -> ir.Value:
     said = column_or_null(rows, "verbatim_end_date", "event")
     either = ibis.coalesce(said, rows[stated])
     return rows["is_cdm"].fill_null(False).ifelse(said, either) if "is_cdm" in rows.columns else either
+
+
+def _birth_days(rows: ir.Table) -> ir.Value:
+    """Days within which the birth is, of a CDM's row that begins with them and whose end is not the source's own words; else NULL.
+
+    Such a start may be the birth, cut to the hub's precision, and such an end what an ETL counted from the day itself.
+    """
+    nothing = ibis.null("int32")
+    if "is_cdm" not in rows.columns:
+        return nothing
+    start, born = rows["start_date"], rows["born"]
+    is_year = born % 10_000 == 0
+    begins = number_of(start) == born + is_year.ifelse(101, 1)
+    is_counted = ~(column_or_null(rows, "verbatim_end_date", "event") == rows["end_date"]).fill_null(False)
+    is_told = (rows["is_cdm"] & begins & is_counted).fill_null(False)
+    return is_told.ifelse(is_year.ifelse(366, 31).cast("int32"), nothing)
 
 
 def _table(rows: ir.Table) -> ir.StringValue:

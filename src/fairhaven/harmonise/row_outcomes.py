@@ -141,12 +141,12 @@ def exclusion_reason(rows: ir.Table, as_of: dt.date, kind: str = "") -> ir.Strin
         tests += [
             (start.isnull(), NO_DATE),
             (start > ibis.literal(as_of), AFTER_RELEASE),
-            (_number_of(start) < rows["born"] if kind == "death" else start.year() < birth_year - 1, BEFORE_BIRTH),
+            (number_of(start) < rows["born"] if kind == "death" else start.year() < birth_year - 1, BEFORE_BIRTH),
         ]
     return ibis.cases(*tests, else_=ibis.null("string"))
 
 
-def _number_of(day: ir.Value) -> ir.Value:
+def number_of(day: ir.Value) -> ir.Value:
     """20261130."""
     return day.year() * 10_000 + day.month() * 100 + day.day()
 
