@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.cli import delivery_text
@@ -107,3 +108,48 @@ def test_of_what_somebody_wrote_of_a_version_only_a_version_or_a_day_is_kept(tex
 def test_a_cdm_of_version_6_is_refused_whatever_stands_beside_the_version(hub: Hub) -> None:
     with pytest.raises(Invalid, match="is of CDM 6"):
         delivered(hub, person=_PERSON + NUMBERED, cdm_source="cdm_version\nCDM 6\n")
+
+
+def test_a_number_that_can_be_no_concept_lands_nowhere_and_is_counted_as_emptied(hub: Hub) -> None:
+    number = "9990001006"
+    visits = "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_end_date,visit_type_concept_id\n"
+    visits += "".join(
+        f"{row},1,9202,2020-01-01,2020-01-01,{kind}\n" for row, kind in enumerate((number, -1, 2147483647, 32827))
+    )
+    conditions = "condition_occurrence_id,person_id,condition_concept_id,condition_start_date,condition_type_concept_id,condition_source_concept_id\n"
+    conditions += f"1,1,{number},2020-01-01,32817,{number}\n2,1,201826,2020-01-01,32817,2000000001\n"
+    measured = "measurement_id,person_id,measurement_concept_id,measurement_date,measurement_type_concept_id,unit_concept_id,meas_event_field_concept_id\n"
+    measured += f"1,1,3004249,2020-01-01,32817,{number}.0,{number}\n"
+    facts = "domain_concept_id_1,fact_id_1,domain_concept_id_2,fact_id_2,relationship_concept_id\n"
+    facts += f"{number},1,19,2,{number}\n"
+    _, receipt = delivered(
+        hub,
+        person=_PERSON + f"1,{number},1950,2,3,0,0,,\n",
+        visit_occurrence=visits,
+        condition_occurrence=conditions,
+        measurement=measured,
+        fact_relationship=facts,
+    )
+    tables = receipt.extracts[0].tables
+    assert {name: dict(count.emptied) for name, count in tables.items() if count.emptied} == {
+        "person": {"gender_concept_id": 1},
+        "visit_occurrence": {"visit_type_concept_id": 2},
+        "condition_occurrence": {"condition_concept_id": 1, "condition_source_concept_id": 1},
+        "measurement": {"unit_concept_id": 1, "meas_event_field_concept_id": 1},
+        "fact_relationship": {"domain_concept_id_1": 1, "relationship_concept_id": 1},
+    }
+    assert [count.landed for count in tables.values()] == [count.received for count in tables.values()]
+    assert "made empty, because the value did not fit: visit_type_concept_id of 2 rows" in "\n".join(
+        delivery_text.receipt(receipt)
+    )
+    kinds = [row["visit_type_concept_id"] for row in hub.landed(table="visit_occurrence")]
+    assert kinds == [None, None, 2147483647, 32827]
+    assert [row["condition_source_concept_id"] for row in hub.landed(table="condition_occurrence")] == [
+        None,
+        2000000001,
+    ]
+    assert not [
+        path.stem
+        for path in (hub.store / "landing" / "000001").glob("*.parquet")
+        if number in str(pq.read_table(path).to_pylist())
+    ]

@@ -15,6 +15,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection
+from fairhaven.intake.cdm_concepts import without_false_concepts
 from fairhaven.intake.cdm_contents import OTHER_BIRTH, contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
 from fairhaven.intake.column_declarations import with_derived
@@ -80,7 +81,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "10"
+    version = "11"
     threads: int | None = None
 
     def stage(
@@ -100,9 +101,8 @@ class OmopReader:
         faults: list[Fault] = []
         for member in delivered.found:
             try:
-                staged[member.table] = _with_unique_key(
-                    connection, _stage(connection, source, member, arrived, scratch)
-                )
+                read = without_false_concepts(connection, _stage(connection, source, member, arrived, scratch))
+                staged[member.table] = _with_unique_key(connection, read)
             except Invalid as invalid:
                 faults += invalid.faults
         check_faults(faults)

@@ -54,8 +54,8 @@ _OF_NOBODY = frozenset(
         *(field.name for table in CDM.values() for field in table.fields if field.is_concept),
     }
 )
-"""Concepts and years in a CDM are whole numbers that are anybody's, and by chance the number of their person; numbers of rows have landed as
-digests."""
+"""Concepts and years in a CDM are whole numbers that are anybody's, and by chance the number of their person; what can be no concept has not landed,
+and numbers of rows have landed as digests."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
