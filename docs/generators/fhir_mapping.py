@@ -136,7 +136,7 @@ none, and the build counts it (`emptied`: `is said by a row that is not there`).
 - **Units** are looked up as UCUM codes, in the vocabulary, then among those and the spellings that are built in.
 - **Panels**: what has components or members and no value of its own gives no row; each component is a row. Members are observations like any other.
 - **Contained resources**: what a `List` (`entry.item`), a `Composition` (`section.entry`), a `DiagnosticReport` (`result`), an `Observation` (`hasMember`, STU3's `related`) or an `Encounter` (`diagnosis.condition`) contains and lists is a resource like others, as GP Connect's ended
-  allergies are: of the patient, and of the version, of what contains it. It is known again by its identifier and code, else by its place in what has an id, else by what it says. What a list took out (`deleted`) is none, and what was entered in error or cancelled takes back what it contains. What a later version
+  allergies are: of the patient, and of the version, of what contains it. It is known again by its patient and its place in what has an id, else by its patient, identifier (with a system), code and time, else by its patient and what it says. What a list took out (`deleted`) is none, and what was entered in error or cancelled takes back what it contains. What a later version
   no longer contains stays, as a resource does that a later delivery leaves out. Contained resources that are not listed so (the condition that is a reason, a device) are not read, but for medications.
 - **Relationships** between resources (`hasMember`, `condition-related`) are no rows of FACT_RELATIONSHIP.
 - **A code without a standard concept** gives a row with concept 0 in the table of its resource: nothing is left out for want of a map.

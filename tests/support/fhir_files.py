@@ -20,6 +20,7 @@ from fairhaven.intake.landing import LandingKeys, LandingResult, land
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.kernel.ids import derive
+from tests.support.intake_hub import assert_adds_up
 
 SECRETS = LandingKeys.of(partial(derive, b"x" * 32))
 _CODED = frozenset(
@@ -69,6 +70,7 @@ def landed(path: Path, folder: Path, *, source: Source = SOURCE) -> LandingResul
         )
         for path in under_key.iterdir():
             write_parquet(con, f"FROM {rows_of(path)}", plain / path.name)
+        assert_adds_up(found.tables)
         return found
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
 from fairhaven.intake import ErasureCounts, Intake, Receipt, Source, read_source
+from fairhaven.intake.model import TableCount
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
@@ -57,6 +58,13 @@ given_name = { type = "text", identity = "given_name" }
 family_name = { type = "text", identity = "family_name" }
 """
 """Another source, whose records say what people are called."""
+
+
+def assert_adds_up(tables: Mapping[str, TableCount]) -> None:
+    """No count of a receipt is below 0, and together they are the rows received."""
+    for table, count in tables.items():
+        fates = (count.landed, count.superseded, count.identical, count.withdrawn, count.quarantined, count.erased)
+        assert min(fates) >= 0 and sum(fates) == count.received, (table, count)
 
 
 class MemoryVault:
@@ -124,7 +132,7 @@ class Hub:
     def deliver(self, source: Source, files: list[Path], day: dt.date = DAY) -> Receipt:
         """Deliver files."""
         self.intake.recover(self.vault, known={})
-        return self.intake.receive(
+        receipt = self.intake.receive(
             source,
             files,
             received_on=day,
@@ -136,6 +144,9 @@ class Hub:
             enter=lambda *_: None,
             check_earlier=lambda _: None,
         )
+        for extract in receipt.extracts:
+            assert_adds_up(extract.tables)
+        return receipt
 
     def erase(self, patients: Mapping[str, Sequence[str]]) -> ErasureCounts:
         """Erase patients of sources as they are declared last."""

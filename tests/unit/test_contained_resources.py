@@ -202,3 +202,136 @@ def test_what_is_contained_goes_with_its_erased_patient_from_rows_and_bytes(tmp_
     record = json.loads((hub.store / "landing" / "000001" / "extract.json").read_text())
     count = record["tables"]["allergy_intolerance"]
     assert (count["received"], count["landed"], count["erased"]) == (4, 2, 2)
+
+
+def _resource(kind: str, patient: str = "p", **more: Any) -> Resource:
+    """A List, DiagnosticReport or Composition without what it contains."""
+    further: dict[str, Resource] = {
+        "List": {"status": "current", "mode": "snapshot"},
+        "DiagnosticReport": {"status": "final", "code": coded("26604007"), "effectiveDateTime": "2020-03-04"},
+        "Composition": {"status": "final"},
+    }
+    return {"resourceType": kind, "subject": {"reference": f"Patient/{patient}"}, **further[kind], **more}
+
+
+def _holding(holder: Resource, contained: list[Resource]) -> Resource:
+    """A holder that contains and lists these."""
+    items = [{"reference": f"#{each['id']}"} for each in contained]
+    kind = holder["resourceType"]
+    if kind == "List":
+        listing: Resource = {"entry": [{"item": item} for item in items]}
+    else:
+        listing = {"section": [{"entry": items}]} if kind == "Composition" else {"result": items}
+    return {**holder, **listing, "contained": contained}
+
+
+def _observations(number: int) -> list[Resource]:
+    """Results with two components each: parts of one whole, several wholes on a line."""
+    component = [{"code": coded("271649006"), "valueQuantity": {"value": each}} for each in (120, 121)]
+    return [
+        {
+            "resourceType": "Observation",
+            "id": f"o{each}",
+            "status": "final",
+            "code": coded(f"27173700{each}"),
+            "component": component,
+        }
+        for each in range(number)
+    ]
+
+
+def _versions() -> list[list[Resource]]:
+    """Three holders with four results each, in two versions, of which the later differs in one result."""
+    found = []
+    for version, code in enumerate(("271737000", "1003671000000109"), start=1):
+        inner = _observations(4)
+        inner[0]["code"] = coded(code)
+        meta = {"versionId": str(version), "lastUpdated": f"2020-0{version}-01T00:00:00Z"}
+        holders = [_resource(kind, id=kind, meta=meta) for kind in ("List", "DiagnosticReport", "Composition")]
+        found.append([_holding(holder, copy.deepcopy(inner)) for holder in holders])
+    return found
+
+
+def _counts(hub: Hub, source: Source, files: list[Path]) -> tuple[dict[str, list[int]], bool]:
+    receipt = hub.deliver(source, files)
+    fates = ("received", "landed", "identical", "superseded")
+    tables = ("observation", "observation_component")
+    counted = {
+        table: [sum(getattr(each.tables[table], fate) for each in receipt.extracts) for fate in fates]
+        for table in tables
+    }
+    return counted, bool(receipt.undecided_keys)
+
+
+def test_a_list_a_report_and_a_composition_that_come_twice_are_counted_once_for_each_thing_that_they_contain(
+    tmp_path: Path,
+) -> None:
+    hub = Hub(tmp_path)
+    first, second = _versions()
+    together = [written(tmp_path, [*first, *second], "together.ndjson")]
+    apart = [written(tmp_path, each, f"apart{place}.ndjson") for place, each in enumerate((first, second))]
+    for name, files in {"one": together, "two": apart}.items():
+        source = hub.source('title = "x"\ncontroller = "c"\nkind = "gp"\nformat = "fhir"\n', name)
+        counts, is_undecided = _counts(hub, source, files)
+        assert counts == {"observation": [24, 12, 9, 3], "observation_component": [48, 24, 24, 0]}
+        assert not is_undecided
+
+
+def _keys_of(folder: Path, resources: list[Resource], table: str) -> dict[int, str]:
+    """Key -> whose it is."""
+    folder.mkdir()
+    landed(written(folder, resources), folder)
+    return {row["row_key"]: row["patient_ref"] for row in _rows(folder, table)}
+
+
+def test_contained_facts_of_two_patients_or_two_lists_stay_apart_whatever_number_they_share(tmp_path: Path) -> None:
+    def allergy(patient: str, **identifier: str) -> Resource:
+        return {
+            "resourceType": "AllergyIntolerance",
+            "id": "a",
+            "identifier": [{"value": "1", **identifier}],
+            "code": coded("91936005"),
+            "patient": {"reference": f"Patient/{patient}"},
+        }
+
+    numbers: list[Resource] = [{}, {"system": "https://gp.example/allergy"}]
+    names: list[Resource] = [{}, {"id": "same"}]
+    for place, (identifier, name) in enumerate((one, other) for one in numbers for other in names):
+        lists = [
+            _holding(_resource("List", patient, **name), [allergy(patient, **identifier)]) for patient in ("p", "q")
+        ]
+        found = _keys_of(tmp_path / str(place), lists, "allergy_intolerance")
+        assert len(found) == 2 and len({*found.values()}) == 2
+    one_patients = [_holding(_resource("List", id=name), [allergy("p")]) for name in ("l1", "l2")]
+    assert len(_keys_of(tmp_path / "lists", one_patients, "allergy_intolerance")) == 2
+
+
+def test_results_of_one_order_are_told_apart_by_time_and_content_and_not_by_the_order_in_which_they_are_listed(
+    tmp_path: Path,
+) -> None:
+    order = {"identifier": [{"system": "https://lab.example/order", "value": "7"}], "code": coded("271737000")}
+    results = [
+        {
+            "resourceType": "Observation",
+            "id": f"r{number}",
+            "status": "final",
+            "effectiveDateTime": day,
+            "valueQuantity": {"value": value},
+            **order,
+        }
+        for number, (day, value) in enumerate([("2020-01-01", 7), ("2020-01-01", 8), ("2020-01-02", 7)])
+    ]
+    twice = {**results[0], "id": "again"}
+    report = _resource("DiagnosticReport")
+    listed = _keys_of(tmp_path / "a", [_holding(report, [*results, twice])], "observation")
+    turned = _keys_of(tmp_path / "b", [_holding(report, [twice, *results[::-1]])], "observation")
+    assert len(listed) == 4 and listed == turned
+    # The patient is one, whatever server or version the reference names.
+    elsewhere = {**report, "subject": {"reference": "https://fhir.example/r4/Patient/p/_history/2", "display": "x"}}
+    assert _keys_of(tmp_path / "c", [_holding(elsewhere, results[2:])], "observation").keys() < listed.keys()
+    # Another report's day is its results' where they have none.
+    dayless = [{key: value for key, value in results[0].items() if key != "effectiveDateTime"}]
+    reports = [
+        _holding({**report, "effectiveDateTime": day}, copy.deepcopy(dayless)) for day in ("2020-03-04", "2020-03-05")
+    ]
+    assert len(_keys_of(tmp_path / "d", reports, "observation")) == 2

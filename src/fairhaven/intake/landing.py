@@ -258,7 +258,13 @@ class _Landing:
         others = [self._unread(staged) if quarantined else ""]
         if staged.part_of in self.rivalled:
             others += [rivals_in(rows_of(self.folder / f"{staged.part_of}.parquet")), self.rivalled[staged.part_of]]
-        gave_way = repeated_keys.in_file(self.connection, staged, target, others=[each for each in others if each])
+        gave_way = repeated_keys.in_file(
+            self.connection,
+            staged,
+            target,
+            row_key=row_key_sql(key) if staged.shares_lines else "",
+            others=[each for each in others if each],
+        )
         if others[0] or not gave_way.has_unique_keys:
             self.rivalled[declaration.name] = others[0]
         count = TableCount(

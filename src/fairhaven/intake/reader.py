@@ -41,7 +41,7 @@ class StagedTable:
         declaration: the table's name, columns (in landing order), key and patient column. A reader whose tables are not declared
             by the source (FHIR, OMOP) makes the declaration itself. Columns with `identity` go to the vault; the
             patient column is replaced by ``patient_ref``.
-        rows: name of a view or table in the connection, with ``row_line`` (BIGINT, never NULL, unique) and one column
+        rows: name of a view or table in the connection, with ``row_line`` (BIGINT, never NULL, unique but for *shares_lines*) and one column
             per declared name, typed (text VARCHAR, number DOUBLE, whole BIGINT, date DATE, datetime TIMESTAMP, time
             TIME, yes-no BOOLEAN; a reader of structured data may give other types). Every row of it is landed.
             It is scanned two or three times, so a cheap view is best.
@@ -56,6 +56,7 @@ class StagedTable:
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
         updated, version: SQL over ``rows`` of what `row_versions` compares, where the format says it: microseconds since 1970, a number.
         part_of, part_key: the table of which a row is a part, and the columns that are that one's key: a part goes with its whole.
+        shares_lines: a line may hold several rows, which the declared key tells apart.
         shared_key: columns that should be the key, where rows that differ share one and all of them are kept.
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
@@ -76,6 +77,7 @@ class StagedTable:
     version: str = ""
     part_of: str = ""
     part_key: tuple[str, ...] = ()
+    shares_lines: bool = False
     shared_key: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -70,12 +70,18 @@ def unread_in(rows: str, extract: int) -> str:
 
 
 def in_file(
-    connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: Path, *, others: Sequence[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    staged: StagedTable,
+    landed: Path,
+    *,
+    row_key: str = "",
+    others: Sequence[str] = (),
 ) -> GivenWay:
     """Count the rows of a landed table that give way in its own file.
 
     Args:
         staged: what it was landed from: names and what else does not land tell rows apart, too.
+        row_key: SQL of the key over its rows as ``r``, where a line may hold several; empty where each has its own line.
         others: queries of rows that are not of the table, or in quarantine, and that its rows may give way to (`rivals_in`, `unread_in`).
     """
     rows = rows_of(landed)
@@ -84,18 +90,18 @@ def in_file(
     version = VERSION if staged.version else "NULL::BIGINT"
     takes_back = "row_withdrawn" if staged.updated else "false"
     [(total, keys, withdrawn, has_versions)] = connection.execute(
-        f"SELECT count({'DISTINCT row_line' if staged.part_of else '*'}), count(DISTINCT {key}), count(*) FILTER (row_withdrawn), "
+        f"SELECT count({f'DISTINCT (row_line, {key})' if staged.part_of else '*'}), count(DISTINCT {key}), count(*) FILTER (row_withdrawn), "
         f"coalesce(bool_or({updated} IS NOT NULL OR {version} IS NOT NULL OR {takes_back}), false) FROM {rows}"
     ).fetchall()
     found = GivenWay(withdrawn=withdrawn, has_versions=has_versions, undecided=kept(connection, staged))
     if total == keys and not others:
         return found
     delivered = [column.name for column in staged.declaration.columns]
-    # Parts of one whole have their line in common.
-    own = ", ".join(["row_line", *(identifier(each) for each in staged.declaration.key if staged.part_of)])
+    # Parts of one whole have their line in common, and so have resources that one contains.
+    own, and_key = ("row_line, row_key", f", {row_key} AS row_key") if row_key else ("row_line", "")
     content = (
-        f"SELECT l.*, content FROM {rows} AS l JOIN (SELECT {own}, {_content(delivered)} AS content "
-        f"FROM {identifier(staged.rows)}) USING ({own})"
+        f"SELECT l.*, content FROM {rows} AS l JOIN (SELECT row_line{and_key}, {_content(delivered)} AS content "
+        f"FROM {identifier(staged.rows)} AS r) USING ({own})"
     )
     _others(connection, others)
     connection.execute(

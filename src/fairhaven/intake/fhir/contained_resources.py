@@ -7,6 +7,7 @@ on the line of what contains it, and goes with that.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -105,12 +106,7 @@ def _apart(text: str) -> list[str]:
     if not listed:
         return []
     rest = [each for reference, each in inner.items() if reference not in listed]
-    moved = dict[str, str]()
-    for reference, each in listed.items():
-        name = _id_of(each, holder)
-        if f"{each['resourceType']}/{name}" in moved.values():
-            name += f"-{len(moved)}"
-        moved[reference] = f"{each['resourceType']}/{name}"
+    moved = _moved(listed, holder)
     for reference, each in listed.items():
         each["id"] = moved[reference].partition("/")[2]
         # What it shares with others, a medication, say, is found in it.
@@ -139,17 +135,60 @@ def _reached(holder: Mapping[str, Any], inner: Mapping[str, dict[str, Any]]) -> 
     return found
 
 
-def _id_of(resource: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
-    """What tells a contained resource from others in every delivery: its identifier and code, its place in a resource that has an id, or else all
-    that it says. (An order's number stands at all of its results.)"""
-    identifiers = [each for each in _each(resource.get("identifier")) if each.get("value")]
-    said: Any = [resource["id"], holder["resourceType"], holder.get("id")]
-    if identifiers:
-        said = [identifiers[0].get("system"), identifiers[0]["value"], resource.get("code")]
-    elif not isinstance(holder.get("id"), str):
-        said = [{key: value for key, value in resource.items() if key != "id"}, holder.get("subject")]
-    text = json.dumps([resource["resourceType"], said], sort_keys=True)
-    return f"contained-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+def _moved(listed: Mapping[str, dict[str, Any]], holder: Mapping[str, Any]) -> dict[str, str]:
+    """Reference within a resource -> the name of what it names as a resource of its own, which hangs on no order."""
+    said = {reference: _name(each, _place(each, holder)) for reference, each in listed.items()}
+    shared = Counter(said.values())
+    taken = Counter[str]()
+    moved = dict[str, str]()
+    for reference, each in listed.items():
+        name = said[reference]
+        if shared[name] > 1:
+            # An order's number stands at all of its results.
+            name = _name(each, [name, _content(each)])
+        taken[name] += 1
+        # Of those that are equal it does not matter which is the second.
+        moved[reference] = name if taken[name] == 1 else f"{name}-{taken[name]}"
+    return moved
+
+
+def _place(resource: Mapping[str, Any], holder: Mapping[str, Any]) -> list[Any]:
+    """What tells a contained resource from others in every delivery: its patient, and its place in a resource that has an id, or its identifier,
+    code and time, or else all that it says. An identifier without a system is a number that others use, too."""
+    whose, inner = _whose(resource, holder), resource["id"]
+    if isinstance(holder.get("id"), str):
+        return [whose, holder["resourceType"], holder["id"], inner]
+    for identifier in _each(resource.get("identifier")):
+        if identifier.get("system") and identifier.get("value"):
+            times = _times(resource) or _times(holder)
+            return [whose, identifier["system"], identifier["value"], resource.get("code"), times]
+    return [whose, _content(resource)]
+
+
+def _content(resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in resource.items() if key != "id"}
+
+
+def _times(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """When a result is of: of one order's there may be several of a code."""
+    return {key: value for key, value in resource.items() if key.startswith("effective")}
+
+
+def _name(resource: Mapping[str, Any], said: Any) -> str:
+    kind = resource["resourceType"]
+    text = json.dumps([kind, said], sort_keys=True)
+    return f"{kind}/contained-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def _whose(resource: Mapping[str, Any], holder: Mapping[str, Any]) -> Any:
+    """How the patient is called, without the server, the version and the words beside the name."""
+    named = _patient_of(resource, holder)
+    reference = named.get("reference") if isinstance(named, dict) else None
+    if isinstance(reference, str):
+        path = reference.partition("/_history/")[0]
+        return "/".join(path.split("/")[-2:])
+    identifier = named.get("identifier") if isinstance(named, dict) else None
+    return [identifier.get("system"), identifier.get("value")] if isinstance(identifier, dict) else None
 
 
 def _meta(holder: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +202,16 @@ def _meta(holder: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_patient(resource: dict[str, Any], holder: Mapping[str, Any]) -> None:
     """Fill in whose it is, where it does not say so itself, or says it by what is contained."""
-    element = "patient" if resource["resourceType"] in _OF_PATIENT_ELEMENT else "subject"
-    own, theirs = resource.get(element), holder.get("subject", holder.get("patient"))
+    if (patient := _patient_of(resource, holder)) is not None:
+        resource[_patient_element(resource)] = patient
+
+
+def _patient_of(resource: Mapping[str, Any], holder: Mapping[str, Any]) -> Any:
+    own, theirs = resource.get(_patient_element(resource)), holder.get("subject", holder.get("patient"))
     reference = own.get("reference") if isinstance(own, dict) else None
-    if theirs is not None and (not isinstance(own, dict) or (isinstance(reference, str) and reference.startswith("#"))):
-        resource[element] = theirs
+    is_own = isinstance(own, dict) and not (isinstance(reference, str) and reference.startswith("#"))
+    return own if is_own or theirs is None else theirs
+
+
+def _patient_element(resource: Mapping[str, Any]) -> str:
+    return "patient" if resource["resourceType"] in _OF_PATIENT_ELEMENT else "subject"

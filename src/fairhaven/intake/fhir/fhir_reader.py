@@ -120,7 +120,7 @@ UNREAD_VERSION = "it is written as FHIR DSTU2, which is not read"
 class FhirReader:
     """Reads FHIR into the tables of `intake/fhir/views.py`."""
 
-    version = "18"
+    version = "19"
     threads: int | None = None
 
     def stage(
@@ -307,6 +307,7 @@ class _Staging:
         self._connection = connection
         self._scratch = scratch
         self._version = version
+        self._has_contained = False
         self._types = RESOURCE_TYPES | FURTHER_TYPES[version]
         self._tables: dict[str, CompiledView] = {}
         self._parts = 0
@@ -317,7 +318,9 @@ class _Staging:
     def add(self, rows: pa.Table) -> None:
         """Stage lines (``row_line``, ``text``)."""
         connection = self._connection
+        alone = rows.num_rows
         rows = with_contained(rows)
+        self._has_contained |= rows.num_rows > alone
         given = "text AS shaped, '' AS strange"
         if self._version is not FhirVersion.R4:
             rows, given = as_r4(rows, self._version), "shaped, strange"
@@ -492,6 +495,7 @@ class _Staging:
             version=VERSION,
             part_of=WHOLES.get(name, ""),
             part_key=("id",) if table.view.each else (),
+            shares_lines=bool(table.view.each) or self._has_contained,
         )
 
     def _parts_of(self, table: CompiledView) -> str:
