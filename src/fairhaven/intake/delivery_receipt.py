@@ -221,7 +221,8 @@ def receive(
             places = {landing_in.records.folder(each.number): records.folder(each.number) for each in landed_extracts}
             numbers, key = pa.concat_tables(local_numbers), receiver.texts(source).key
             identifiers = vault.known_identifiers(key=key, source=source.name)
-            check_faults(list(telling_names(names, source, identifiers, numbers, key=key)))
+            inside = {name for each in extracts for count in each.tables.values() for name in count.dropped}
+            check_faults(list(telling_names(names, inside, source, identifiers, numbers, key=key)))
             extracts = _withhold(receiver, source, landed_extracts, places, numbers, identifiers, work)
             # Where an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
             told, undecided_between = counted_together(records, source, landed_extracts, work)

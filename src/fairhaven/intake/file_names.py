@@ -5,7 +5,7 @@ A day is not looked for: most files are named by the day of their extract, on wh
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +16,7 @@ from fairhaven.identifiers.known_identifiers import KnownIdentifiers
 from fairhaven.identifiers.ordinary_words import ORDINARY_WORDS
 from fairhaven.identifiers.spellings import plain_sql, unescaped_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
-from fairhaven.intake.model import Source
+from fairhaven.intake.model import Format, Source
 from fairhaven.intake.withheld_values import find_local_numbers
 from fairhaven.kernel.errors import Fault
 from fairhaven.nhs import valid_nhs_number
@@ -29,48 +29,17 @@ _GROUPS = [3, 3, 4]
 _DATED = re.compile(
     r"(?:19|20)[0-9]{2}[^0-9a-z](?:0[1-9]|1[0-2])[^0-9a-z][0-3][0-9]|[0-3][0-9][^0-9a-z](?:0[1-9]|1[0-2])[^0-9a-z](?:19|20)[0-9]{2}"
 )
+_MEMBERS = ("file ", "table ")
 _ESCAPES = "&%\\"
 _WORD = re.compile(r"[^\W\d_]+")
 _USUAL = frozenset(
-    [
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "may",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "csv",
-        "txt",
-        "tsv",
-        "dat",
-        "gz",
-        "zip",
-        "json",
-        "ndjson",
-        "parquet",
-        "duckdb",
-        "db",
-        "xml",
-    ]
-) | frozenset(ORDINARY_WORDS)
+    (
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+        "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december",
+        "csv", "txt", "tsv", "dat", "gz", "zip", "json", "ndjson", "parquet", "duckdb", "db", "xml", "file", "table", "empty",
+        "patient", "patients", "person", "persons", "bundle", "group", "location", "encounter", "extract", "export", "part",
+    )
+) | frozenset(ORDINARY_WORDS)  # fmt: skip
 
 
 def numbered_names(names: Sequence[str]) -> Iterator[Fault]:
@@ -78,21 +47,18 @@ def numbered_names(names: Sequence[str]) -> Iterator[Fault]:
 
     A day with two digits behind it ("2026-01-31-01") is none, though one in eleven has the check digit of one.
     """
-    if not any(_digits(name) >= _DIGITS or any(sign in name for sign in _ESCAPES) for name in names):
-        return
-    with open_duckdb(spill=None, threads=1, keeps_order=True) as connection:
-        connection.register("names", _table("name", names))
-        plain = plain_sql("unescaped")
-        read = f"SELECT {plain} FROM (SELECT {unescaped_sql('name')} AS unescaped FROM names)"
-        found = [text for (text,) in connection.execute(read).fetchall()]
-        connection.unregister("names")
-    for place, name in enumerate(found, start=1):
-        if any(map(_holds_nhs_number, _RUN.findall(name))):
-            yield _fault(place, len(names), "a number that is a valid NHS number")
+    for place in _numbered(names):
+        yield _fault(place, len(names), "a number that is a valid NHS number")
 
 
 def telling_names(
-    names: Sequence[str], source: Source, known: KnownIdentifiers, local_numbers: pa.Table, *, key: bytes
+    names: Sequence[str],
+    inside: Collection[str],
+    source: Source,
+    known: KnownIdentifiers,
+    local_numbers: pa.Table,
+    *,
+    key: bytes,
 ) -> Iterator[Fault]:
     """A fault for each name in which an identifier stands of somebody whom the hub or the delivery knows.
 
@@ -100,24 +66,54 @@ def telling_names(
     word and none of the source's declaration; and a number by which the delivery knows a patient.
 
     Args:
+        inside: names of what the files hold and is not taken: headers; of a CDM also files and tables ("file notes.doc"). Receipts
+            and records have them. In headers a number alone is looked for: the words that name columns are people's names, too.
         known: with what the delivery says.
         local_numbers: ``patient_ref, number`` of the delivery.
         key: of the tokens.
     """
+    within = [name.partition(" (rows: ")[0] for name in sorted(inside)]
+    members = [name for name in within if source.format is Format.OMOP and name.startswith(_MEMBERS)]
+    telling = _telling([*names, *members], source, known, local_numbers, key=key)
+    for place in telling:
+        if place <= len(names):
+            yield _fault(place, len(names), "a name, a number, a postcode or an address of a patient")
+    if _numbered(within) or any(place > len(names) for place in telling):
+        yield Fault(
+            message="a file, table or column within the delivery, none of those that are taken, has a name that holds an NHS number or "
+            "tells of a patient. Such names are kept with the delivery, so nothing was taken. Rename it, or deliver without it."
+        )
+
+
+def _numbered(names: Sequence[str]) -> list[int]:
+    """Places, from 1, of the names that hold a valid NHS number."""
+    if not any(_digits(name) >= _DIGITS or any(sign in name for sign in _ESCAPES) for name in names):
+        return []
+    with open_duckdb(spill=None, threads=1, keeps_order=True) as connection:
+        connection.register("names", _table("name", names))
+        plain = plain_sql("unescaped")
+        read = f"SELECT {plain} FROM (SELECT {unescaped_sql('name')} AS unescaped FROM names)"
+        found = [text for (text,) in connection.execute(read).fetchall()]
+    return [place for place, name in enumerate(found, start=1) if any(map(_holds_nhs_number, _RUN.findall(name)))]
+
+
+def _telling(
+    names: Sequence[str], source: Source, known: KnownIdentifiers, local_numbers: pa.Table, *, key: bytes
+) -> list[int]:
+    """Places, from 1, of the names that tell of a patient."""
     usual = _USUAL | _declared(source)
-    forms = {name: form for name in names if (form := _forms(name)) and _may_tell(name, usual)}
+    forms = {name: _forms(name) for name in names if _may_tell(name, usual)}
     if not forms or not (known or local_numbers.num_rows):
-        return
+        return []
     with open_duckdb(spill=None, threads=1, keeps_order=True) as connection:
         connection.register("forms", _table("text", [text for form in forms.values() for text in form]))
-        find_texts(connection, "forms", known.believed_in(source.name), key=key)
+        believed = known.believed_in(source.name)
+        find_texts(connection, "forms", believed, key=key)
         connection.register("given_numbers_of_patients", local_numbers)
         connection.execute("CREATE TEMP TABLE local_numbers AS FROM given_numbers_of_patients")
         find_local_numbers(connection)
-        told = _told(connection, known.believed_in(source.name), usual)
-    for place, name in enumerate(names, start=1):
-        if told.intersection(forms.get(name, ())):
-            yield _fault(place, len(names), "a name, a number, a postcode or an address of a patient")
+        told = _told(connection, believed, usual)
+    return [place for place, name in enumerate(names, start=1) if told.intersection(forms.get(name, ()))]
 
 
 def _told(connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers, usual: frozenset[str]) -> set[str]:
