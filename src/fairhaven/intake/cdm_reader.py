@@ -81,7 +81,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "11"
+    version = "12"
     threads: int | None = None
 
     def stage(

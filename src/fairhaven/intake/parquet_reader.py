@@ -24,7 +24,7 @@ _UTC = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT"})
 class ParquetReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
-    version = "3"
+    version = "4"
     threads: int | None = None
 
     def stage(

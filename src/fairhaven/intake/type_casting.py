@@ -145,6 +145,9 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
             continue
         expression, kind = values.get(column.name, ("NULL", "VARCHAR"))
         text = f"row_text_{number}"
+        if column.type == "date" and (kind in _EXACT or kind.startswith("DECIMAL")):
+            # As for a year in a column with gaps; one that says nothing is nothing, and one with a fraction is no day.
+            expression, kind = _whole_text(expression, kind), "VARCHAR"
         if kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE):
             expression, value = text_of(f"{expression}::VARCHAR", dialect), value_of(text, column, dialect)
             kind = "VARCHAR"
@@ -184,9 +187,7 @@ def _converted(value: str, kind: str, wanted: str) -> str:
         case "time", _:
             return f"{cast}::VARCHAR"
         case "text", "DOUBLE" | "FLOAT":
-            # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
-            whole = f"try_cast({value} AS HUGEINT)"
-            return f"CASE WHEN {value} = {whole} THEN {whole}::VARCHAR ELSE {value}::VARCHAR END"
+            return _whole_text(value)
         case "whole" | "number", "BOOLEAN":
             return f"NULL::{TYPES[wanted]}"
         case "whole", "DOUBLE" | "FLOAT":
@@ -198,6 +199,14 @@ def _converted(value: str, kind: str, wanted: str) -> str:
             return _finite(cast)
         case _:
             return cast
+
+
+def _whole_text(value: str, kind: str = "") -> str:
+    """The text of a number with a fraction, in which a whole one has none; NULL, where the *kind* is given, of what is no number."""
+    # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
+    whole = f"try_cast({value} AS HUGEINT)"
+    nothing = f"WHEN NOT isfinite({value}) THEN NULL " if kind in _EXACT else ""
+    return f"CASE {nothing}WHEN {value} = {whole} THEN {whole}::VARCHAR ELSE {value}::VARCHAR END"
 
 
 def _moment(text: str, column: ColumnDeclaration, dialect: Dialect, sql_type: str) -> str:
