@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fairhaven.omop.snomed_identifiers import is_snomed_identifier
-from fairhaven.omop.spreadsheet_codes import SUSPICIOUS, looks_damaged, mended_code
+from fairhaven.omop.spreadsheet_codes import SUSPICIOUS, CodeDamage, damage_of, looks_damaged, mended_code
 
 CERTAIN = [
     ("SNOMED", "44054006.0", "44054006"),
@@ -79,6 +79,29 @@ def test_what_is_whole_stays_as_it_is(vocabulary: str, code: str) -> None:
 def test_what_is_not_certain_is_not_mended_but_looks_damaged(vocabulary: str, code: str) -> None:
     assert mended_code(code, vocabulary) == ""
     assert looks_damaged(code, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("code", "damage"),
+    [
+        ("20260114093000000", None),
+        ("202601140930000000", None),
+        ("10-11-12", None),
+        ("1/2/34", None),
+        # A second of 300 milliseconds looks as a longer number does that was cut, and this is no second.
+        ("20260114093000300", CodeDamage.CUT),
+        ("20261314093000000", CodeDamage.CUT),
+        ("123456789012345000", CodeDamage.CUT),
+        ("01/02/34", CodeDamage.DATE),
+        ("10-11-2012", CodeDamage.DATE),
+        ("1-Mar", CodeDamage.DATE),
+    ],
+)
+def test_what_may_be_a_number_of_anybodys_is_no_damage_where_no_vocabulary_is_known(
+    code: str, damage: CodeDamage | None
+) -> None:
+    assert damage_of(code, "") is damage
+    assert damage is not None or damage_of(code, "SNOMED") is not None
 
 
 def test_every_code_that_is_mended_or_looks_damaged_is_looked_at() -> None:

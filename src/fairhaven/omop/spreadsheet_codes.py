@@ -62,6 +62,16 @@ _DATE = re.compile(
     re.ASCII,
 )
 
+_SHORT_DATE = re.compile(
+    r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{2}|(?![0-9]{2}/[0-9]{2}/)[0-9]{1,2}/[0-9]{1,2}/[0-9]{2}", re.ASCII
+)
+"""What may be a code of anybody's: spreadsheets write days of two-digit years as 01/02/34."""
+_MOMENT = re.compile(
+    r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]0{3,}",
+    re.ASCII,
+)
+"""A second with nought milliseconds, yyyymmddHHMMSSmmm: a usual number of a laboratory's system. With others it may be one that was cut."""
+
 
 def mended_code(code: str, vocabulary: str) -> str:
     """What a damaged code was; empty where it is as it should be, or where that is not certain.
@@ -104,6 +114,8 @@ def damage_of(code: str, vocabulary: str) -> CodeDamage | None:
         vocabulary: as OMOP spells it; empty where it is not known.
     """
     plain = _unwrapped(code)
+    if not vocabulary and (_MOMENT.fullmatch(plain) or _SHORT_DATE.fullmatch(plain)):
+        return None
     if _DATE.fullmatch(plain):
         return CodeDamage.DATE
     if vocabulary in _DIGITS:
