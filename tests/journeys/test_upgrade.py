@@ -56,9 +56,54 @@ def test_an_upgrade_that_was_killed_before_the_file_went_is_ended(older: Path, f
     file.write_bytes(kept)
     for name in ("checkpoint", "published-ledger.jsonl", "record.pub"):  # none is written before the file goes
         (older / "store" / name).unlink(missing_ok=True)
-    assert "earlier version" in fairhaven("release", "list", older, code=1).stderr
+    assert "an upgrade was cut short" in fairhaven("release", "list", older, code=1).stderr.replace("\n", " ")
     fairhaven("upgrade", older)
     assert not file.exists() and open_hub(older).ledger.length() == 19
+
+
+def test_an_upgrade_that_was_killed_before_the_public_half_was_written_is_ended(
+    older: Path, fairhaven: Command
+) -> None:
+    fairhaven("upgrade", older)
+    (older / "store/record.pub").unlink()
+    assert "write store/record.pub" in fairhaven("upgrade", older, "--plan").stdout
+    fairhaven("upgrade", older)
+    assert (older / "store/record.pub").exists()
+    assert "nothing to upgrade" in fairhaven("upgrade", older).stdout
+
+
+@pytest.mark.parametrize("planted", ["what is published", "nothing", "the file of before"])
+def test_a_ledger_that_something_put_beside_the_database_is_named_and_not_taken_over(
+    older: Path, fairhaven: Command, planted: str
+) -> None:
+    store = older / "store"
+    before = (store / "ledger.jsonl").read_bytes()
+    fairhaven("upgrade", older)
+    published = (store / "published-ledger.jsonl").read_bytes()
+    (store / "ledger.jsonl").write_bytes(
+        {"what is published": published, "nothing": b"", "the file of before": before}[planted]
+    )
+    assert "or something put it there" in fairhaven("release", "list", older, code=1).stderr.replace("\n", " ")
+    assert "Remove it" in fairhaven("upgrade", older, code=1).stderr
+    (store / "ledger.jsonl").unlink()
+    assert "r0002" in fairhaven("release", "list", older).stdout
+
+
+def test_a_published_ledger_is_not_taken_for_one_of_before_where_the_database_is_gone(
+    older: Path, fairhaven: Command
+) -> None:
+    fairhaven("upgrade", older)
+    (older / "store/records.sqlite").unlink()
+    assert "is not there" in fairhaven("release", "list", older, code=1).stderr
+    (older / "store/published-ledger.jsonl").rename(older / "store/ledger.jsonl")
+    assert "Remove it" in fairhaven("upgrade", older, code=1).stderr
+
+
+def test_a_database_without_a_hubs_tables_is_told_as_such_by_every_command(older: Path, fairhaven: Command) -> None:
+    fairhaven("upgrade", older)
+    (older / "store/records.sqlite").write_bytes(b"")
+    for words in (("release", "list", older), ("upgrade", older)):
+        assert "holds no hub's records" in fairhaven(*words, code=1).stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,10 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
         r"ledger:2: .*moved or dropped",
     ),
     "a row that is none": (_statements("UPDATE event SET content = 'x' WHERE number = 2"), "ledger:2: is no entry"),
+    "a row that is no text": (
+        _statements("UPDATE event SET content = x'00ff' WHERE number = 2"),
+        "ledger:2: is no entry|records.sqlite is damaged",
+    ),
     "the tail cut": (_statements("DELETE FROM event WHERE number = 4"), "there were 4 entries, and the ledger has 3"),
     "all cut": (_statements("DELETE FROM event"), "there were 4 entries, and the ledger has 0"),
     "a row inserted and all renumbered": (
@@ -365,6 +369,28 @@ def test_what_was_written_before_a_kill_is_published_by_the_next_command(ledger:
     assert _reader(ledger.store).length() == 4
     _opened(ledger.store).entries()
     assert _reader(ledger.store).entries()[-1] == entry
+
+
+def test_what_is_entered_is_entered_though_it_cannot_be_published(ledger: Ledger) -> None:
+    published = ledger.store / PUBLISHED
+    published.unlink()
+    published.mkdir()
+    entry = ledger.append(EventKind.RELEASE, {}, by=ANNA)
+    assert ledger.entries()[-1] == entry
+    published.rmdir()
+    ledger.append(EventKind.RELEASE, {}, by=ANNA)
+    assert list(_reader(ledger.store).entries()) == list(ledger.entries())
+
+
+def test_the_key_by_which_a_reader_knows_the_head_may_be_told_by_what_is_published_itself(ledger: Ledger) -> None:
+    """As where the hub's own account reads a store that cannot be written."""
+
+    def public() -> bytes:
+        assert reader.as_found().entries[0].kind == EventKind.HUB_MADE
+        return SIGNER.public
+
+    reader = Ledger(ledger.store, public=public)
+    assert reader.length() == 4
 
 
 def test_a_head_whose_publishing_was_killed_leaves_nothing_beside_the_next(ledger: Ledger) -> None:

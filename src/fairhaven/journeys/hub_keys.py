@@ -99,7 +99,7 @@ def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
     The ledger is not looked at first: its head is known by one of these keys.
     """
     found: Mapping[str, str] = {}
-    for entry in ledger.as_read().of(*_KINDS):
+    for entry in ledger.as_found().of(*_KINDS):
         found = entry.facts.get("keys", found)
     return found
 

@@ -48,6 +48,11 @@ def open_records(hub: HubText) -> "Database | None":
     """
     store, file = hub.store, hub.store / DATABASE
     if (store / LEDGER).exists():
+        if file.exists() or hub.settings.database:
+            raise _to_be_upgraded(
+                hub,
+                f"has its records in a database and {LEDGER} as well: an upgrade was cut short, or something put it there",
+            )
         raise _to_be_upgraded(hub, "was made by an earlier version of Fairhaven")
     if hub.settings.database and file.exists():
         raise _to_be_upgraded(hub, f"has its records in {file}, and hub.toml names a database of PostgreSQL for them")

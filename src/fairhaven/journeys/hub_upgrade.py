@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from fairhaven.records import Database
 
 
+_MOVED = """CREATE TRIGGER IF NOT EXISTS records_were_moved BEFORE INSERT ON event
+BEGIN SELECT RAISE(ABORT, 'the records were moved: open the hub again'); END"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpgradedHub:
     """What an upgrade did.
@@ -44,7 +48,7 @@ def plan_upgrade(hub: HubText) -> tuple[Stage, ...]:
     """What an upgrade would do, in order; nothing for a hub of this version. Raises as `upgrade_hub`."""
     if not hub.store.is_dir():
         raise NotFound(f"{hub.store} is not there: mount or restore it, and upgrade then")
-    return tuple(_ledger_stages(hub) + _table_stages(hub) + _move_stages(hub))
+    return tuple(_ledger_stages(hub) or _table_stages(hub)) + tuple(_key_stages(hub) + _move_stages(hub))
 
 
 def upgrade_hub(hub: HubText, *, by: Actor, progress: Progress) -> UpgradedHub:
@@ -55,19 +59,25 @@ def upgrade_hub(hub: HubText, *, by: Actor, progress: Progress) -> UpgradedHub:
         Invalid: its ledger does not hold, so that nothing can be taken over; or PostgreSQL holds other records.
         NotAllowedNow: a command of the earlier version is still running.
     """
-    do = {"ledger": _take_over_ledger, "tables": _change_tables, "move": _move_records}
+    do = {"ledger": _take_over_ledger, "tables": _change_tables, "key": _publish_key, "move": _move_records}
     with holding(hub, *Locked, act="upgrade", by=by, progress=progress):
         stages, entry = plan_upgrade(hub), None
         for name in dict.fromkeys(stage.name for stage in stages):
-            entry = do[name](hub, by)
+            entry = do[name](hub, by) or entry
+        if stages:
+            with closing(_database(hub)) as database:
+                _ledger(hub, database).entries()  # publishes what is not yet
     return UpgradedHub(stages=stages, entry=entry)
 
 
 def _ledger_stages(hub: HubText) -> list[Stage]:
     if not (hub.store / LEDGER).exists():
         return []
-    entries = len(_earlier(hub).entries)
-    what = f"take over {entries:,} entries of store/{LEDGER} into store/{DATABASE}, then remove that file"
+    earlier = _earlier(hub)
+    what = f"take over {len(earlier.entries):,} entries of store/{LEDGER} into store/{DATABASE}, then remove that file"
+    if not earlier.head:
+        # Nothing but what somebody remembers tells whether they were altered.
+        what += f" (no earlier version signed them; the last has the hash {earlier.entries[-1][0].hash})"
     return [Stage(name="ledger", what=what)]
 
 
@@ -78,8 +88,24 @@ def _table_stages(hub: HubText) -> list[Stage]:
     if not (is_in_file or hub.settings.database):
         return []
     with closing(_database(hub)) as database:
-        found = steps(database) if database.revision() else []
+        if not database.revision():
+            raise Invalid(
+                "the hub's database holds no hub's records, so there is nothing to upgrade. Restore it from the hub's backup."
+            )
+        found = steps(database)
     return [Stage(name="tables", what=f"change the tables of the hub's database: {step}") for step in found]
+
+
+def _key_stages(hub: HubText) -> list[Stage]:
+    if (hub.store / "record.pub").exists():
+        return []
+    return [Stage(name="key", what="write store/record.pub, the public half of the key that signs the ledger")]
+
+
+def _publish_key(hub: HubText, by: Actor) -> None:
+    """Last of an upgrade: a hub whose public half is there must have had a signed head."""
+    del by  # it follows from the key
+    Keyring(hub.store / "keys").publish_half()
 
 
 def _move_stages(hub: HubText) -> list[Stage]:
@@ -104,8 +130,6 @@ def _take_over_ledger(hub: HubText, by: Actor) -> int:
         entry = ledger.take_over(earlier, facts, by=by)
     (store / LEDGER).unlink()
     sync(store)
-    # Last: a hub whose public half is there must have had a signed head.
-    keyring.publish_half()
     return entry.number
 
 
@@ -122,7 +146,12 @@ def _move_records(hub: HubText, by: Actor) -> int:
     from fairhaven.records.move import is_empty, move_rows
 
     file = hub.store / DATABASE
-    with closing(Database.at(file)) as source, closing(database_of(hub.folder, hub.settings)) as target:
+    # Nobody writes to the file from here on: whoever has it open still is told, and what they write is nowhere else.
+    with (
+        closing(Database.at(file)) as source,
+        closing(database_of(hub.folder, hub.settings)) as target,
+        source.writing() as last,
+    ):
         make_tables(target)
         if is_empty(target):
             move_rows(source, target)
@@ -132,6 +161,7 @@ def _move_records(hub: HubText, by: Actor) -> int:
                 "the database that hub.toml names holds other records than this hub's; nothing was changed. Name an empty one, made for this hub."
             )
         entry = _enter_upgrade(hub, target, {"database": target.dialect}, by)
+        last.exec_driver_sql(_MOVED)
     for path in (file, *listed(hub.store, f"{DATABASE}-*")):
         path.unlink(missing_ok=True)
     sync(hub.store)

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.kernel.errors import Fault, check_faults
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.plain_files import read_plain
 from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.chain_reader import Chain, entry_in, read_on
-from fairhaven.ledger.model import Entry
+from fairhaven.ledger.model import Entry, EventKind
 from fairhaven.ledger.signed_head import SignedHead
 
 LEDGER = "ledger.jsonl"
+FOREIGN = "is not the ledger that this hub had before its upgrade: something other than Fairhaven put it there. Nothing was changed. Remove it."
 _RESTORE = (
     "Nothing was changed. Restore it, and the checkpoint beside it, from one backup of the hub, and upgrade that."
 )
@@ -47,6 +48,9 @@ def read_earlier(store: Path, head: SignedHead, *, may_lack_head: bool) -> Earli
     chain = read_on(lines, Chain())
     signed = store / "checkpoint"
     has_head = signed.exists()
+    # A ledger that has a tree was taken over before: no file of an earlier version stands beside it.
+    if any(entry.kind == EventKind.UPGRADED for entry in chain.entries) or (has_head and _has_tree(signed)):
+        raise Invalid(Fault(path=LEDGER, message=FOREIGN))
     faults = [Fault(path=LEDGER, line=fault.line, message=f"{fault.message}. {_RESTORE}") for fault in chain.faults]
     if not faults and not chain.size:
         faults = [Fault(path=LEDGER, message=f"has no entry, and a hub has one from its first moment. {_RESTORE}")]
@@ -54,6 +58,10 @@ def read_earlier(store: Path, head: SignedHead, *, may_lack_head: bool) -> Earli
         faults = head.disagreements_elsewhere(chain, signed)
     check_faults(faults)
     return EarlierLedger(entries=tuple(map(_as_hashed, lines)), head=read_plain(signed).decode() if has_head else "")
+
+
+def _has_tree(signed: Path) -> bool:
+    return read_plain(signed).partition(b"\n")[0].endswith(b"/tree")
 
 
 def _as_hashed(line: bytes) -> tuple[Entry, str]:

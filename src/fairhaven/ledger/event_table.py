@@ -76,7 +76,8 @@ def read_entries(connection: Connection, known: Chain) -> Chain:
     if not known.entries or known.faults or not _has(connection, known.entries[-1]):
         known = Chain()
     found = connection.execute(rows.where(EVENT.c.number > known.size)).all()
-    chain = read_on((with_hash(row.content, row.hash) for row in found), known)
+    # What is no text, as somebody else may have put there, is no entry.
+    chain = read_on((with_hash(str(row.content), str(row.hash)) for row in found), known)
     if chain.faults:
         return chain
     unlike = [

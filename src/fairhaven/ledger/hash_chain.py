@@ -9,7 +9,7 @@ import errno
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from fairhaven.kernel.files import canonical_json
 from fairhaven.kernel.plain_files import no_file, read_plain
 from fairhaven.ledger.chain_reader import NAME, Chain
 from fairhaven.ledger.checkpoint import Checkpoint, Signer, checkpoint_of
-from fairhaven.ledger.earlier_ledger import LEDGER, EarlierLedger
+from fairhaven.ledger.earlier_ledger import FOREIGN, LEDGER, EarlierLedger
 from fairhaven.ledger.file_hashes import NO_FILE, content_hashes
 from fairhaven.ledger.journal import Journal
 from fairhaven.ledger.model import Actor, Entry, EventKind
@@ -124,9 +124,11 @@ class Ledger:
             if not chain.size:
                 add_entries(connection, earlier.entries)
                 return self._enter(connection, self._read_in(connection, None).chain, EventKind.UPGRADED, facts, by)
-            if [entry for entry, _ in earlier.entries] != list(chain.entries[:size]):
-                raise Invalid(f"the hub's database holds another ledger than {LEDGER}; nothing was changed. {RESTORE}")
-            return chain.entries[size]
+            *taken, last = chain.entries[: size + 1]
+            is_taken = [entry for entry, _ in earlier.entries] == taken and last.kind == EventKind.UPGRADED
+            if not (is_taken and last.facts.get("ledger") == facts["ledger"]):
+                raise Invalid(Fault(path=LEDGER, message=FOREIGN))
+            return last
 
     @contextmanager
     def change(
@@ -240,6 +242,12 @@ class Ledger:
         """What is there, whatever it is worth; nothing is decided by it."""
         return self._read().chain
 
+    def as_found(self) -> Chain:
+        """What is there, whether a head counts it or not: for the key that the head is known by."""
+        if self._database is None:
+            return PublishedLedger(self.store).read(Chain(), counted=None)
+        return self.as_read()
+
     @property
     def checkpoint(self) -> Path:
         """The file of the signed head, as it is published."""
@@ -305,10 +313,12 @@ class Ledger:
         self._check(read)
         is_published = read.note == read.published and self._published.path.exists()
         if self._database is not None and read.note is not None and not is_published:
-            # Whoever wrote the last entry is about to, or was killed before.
-            self._published.catch_up(
-                read.chain, read.note, is_newer=lambda note: self._head.size_signed(note) > read.chain.size
-            )
+            # Whoever wrote the last entry is about to, or was killed before. What is entered is entered, published or not: the
+            # next to ask tries again, and the scrub of the store says what is not as it must be (`published_faults`).
+            with suppress(OSError):
+                self._published.catch_up(
+                    read.chain, read.note, is_newer=lambda note: self._head.size_signed(note) > read.chain.size
+                )
         return read.chain
 
     def _check(self, read: "_Read") -> None:

@@ -37,18 +37,18 @@ class PublishedLedger:
         self._uncounted: list[bytes] = []
         self._written = 0
 
-    def read(self, known: Chain, *, counted: int) -> Chain:
+    def read(self, known: Chain, *, counted: int | None) -> Chain:
         """The chain as far as the signed head counts it.
 
         Args:
             known: what was read before.
-            counted: how many entries the head counts.
+            counted: how many entries the head counts; None for all that are there.
         """
         new = self._lines.new()
         if new.is_anew:
             known, self._uncounted = Chain(), []
         lines = self._uncounted + list(new.lines)
-        end = max(counted - known.size, 0)
+        end = len(lines) if counted is None else max(counted - known.size, 0)
         self._uncounted = lines[end:]
         return read_on(lines[:end], known)
 
@@ -56,7 +56,7 @@ class PublishedLedger:
         """The signed head; None where there is none."""
         try:
             return read_plain(self.checkpoint)
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
 
     def catch_up(self, chain: Chain, note: bytes, *, is_newer: Callable[[bytes | None], bool]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.listing import listed
 from fairhaven.records.database import Database
 from fairhaven.records.schema import METADATA
@@ -26,8 +26,12 @@ def check_current(database: Database) -> None:
 
     Raises:
         NotAllowedNow: it is to be upgraded first, or was written by a newer version.
+        Invalid: it has no tables of a hub.
     """
-    if check_not_newer(database) != head():
+    found = check_not_newer(database)
+    if not found:
+        raise Invalid("the hub's database holds no hub's records; nothing was done. Restore it from the hub's backup.")
+    if found != head():
         raise NotAllowedNow(
             "the hub's records are of an earlier Fairhaven; nothing was done. Run `fairhaven upgrade DIR --plan` to see what an upgrade would "
             "do, and `fairhaven upgrade DIR` to do it."

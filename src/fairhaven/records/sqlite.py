@@ -14,6 +14,8 @@ from fairhaven.records.write_queue import KEYS_LATER, WRITES, waited_too_long
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_NO_TEXT = "Could not decode"
+"""How SQLite begins where something else than Fairhaven has put what is no text into a column of text."""
 _BY_THE_DISK = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_IOERR: errno.EIO,
@@ -68,7 +70,7 @@ def _in_words(path: Path, patience: float) -> Callable[[ExceptionContext], BaseE
         )  # the kind, without what is special about it
         if found in _BUSY:
             return waited_too_long(patience)
-        if found in _DAMAGED:
+        if found in _DAMAGED or str(context.original_exception).startswith(_NO_TEXT):
             return damaged(path)
         if number := _BY_THE_DISK.get(found):
             return OSError(number, os.strerror(number), str(path))
