@@ -8,6 +8,7 @@ from fairhaven.kernel.files import canonical_json
 from fairhaven.ledger import Entry, EventKind, Ledger
 from fairhaven.ledger.chain_reader import Chain, read_on, with_hash
 from fairhaven.ledger.event_table import add_entries, write_note
+from fairhaven.ledger.merkle import leaf_hash
 from fairhaven.ledger.signed_head import head_of
 from fairhaven.records import Database
 from tests.support.actors import ANNA
@@ -27,15 +28,10 @@ def write_events(ledger: Ledger, database: Database, number: int) -> None:
             add_entries(connection, part)
             chain = Chain(
                 entries=chain.entries,
-                tree=chain.tree.with_leaves(leaf(content) for _, content in part),
+                tree=chain.tree.with_leaves(leaf_hash(content.encode()) for _, content in part),
                 size=chain.size + len(part),
             )
         write_note(connection, head_of(chain).signed(SIGNER))
-
-
-def leaf(content: str) -> bytes:
-    """The hash of a leaf (RFC 9162, 2.1.1)."""
-    return hashlib.sha256(b"\x00" + content.encode()).digest()
 
 
 def _rows(first: Entry, number: int) -> Iterator[tuple[Entry, str]]:

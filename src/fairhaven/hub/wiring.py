@@ -45,7 +45,7 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
     for left in _removed(store):
         tell(REMOVED.format(left))
     database = open_records(text)
-    keyring = Keyring(store / "keys", recorded=lambda: recorded_checks(ledger))
+    keyring = Keyring(store / "keys", recorded=lambda: recorded_checks(ledger.as_found().entries))
     ledger = Ledger(
         store, database=(lambda: database) if database else None, signer=keyring.record, public=keyring.public_half
     )

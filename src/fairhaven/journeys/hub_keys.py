@@ -5,7 +5,7 @@ or written. It is decided when ``store/keys/rotating.json`` is there, which hold
 only carried out, as often as needed, by `fairhaven keys rotate`. Until that has ended the keys refuse every other use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from fairhaven.kernel.ids import check_value
 from fairhaven.kernel.keyring import ROTATING, WRAPPING, Keyring, Purpose
 from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, EventKind, Ledger
+from fairhaven.ledger import Actor, Entry, EventKind, Ledger
 
 _KINDS = (EventKind.HUB_MADE, EventKind.KEYS_ROTATED)
 
@@ -93,14 +93,16 @@ def make_keys(store: Path, *, by: Actor, secret: bytes | None = None) -> None:
     database.close()
 
 
-def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
+def recorded_checks(entries: Iterable[Entry]) -> Mapping[str, str]:
     """The check values of the hub's keys as the ledger last recorded them, by purpose; none in a hub of before.
 
-    The ledger is not looked at first: its head is known by one of these keys.
+    Args:
+        entries: of the ledger as it is found (`Ledger.as_found`): its head is known by one of these keys, so nothing was looked at yet.
     """
     found: Mapping[str, str] = {}
-    for entry in ledger.as_found().of(*_KINDS):
-        found = entry.facts.get("keys", found)
+    for entry in entries:
+        if entry.kind in _KINDS:
+            found = entry.facts.get("keys", found)
     return found
 
 

@@ -21,7 +21,7 @@ from fairhaven.kernel.listing import listed
 from fairhaven.kernel.plain_files import read_plain
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import LEDGER, Actor, EarlierLedger, EventKind, Ledger, SignedHead, read_earlier
+from fairhaven.ledger import LEDGER, Actor, EarlierLedger, Entry, EventKind, Ledger, SignedHead, read_earlier
 
 if TYPE_CHECKING:
     from fairhaven.records import Database
@@ -117,7 +117,6 @@ def _move_stages(hub: HubText) -> list[Stage]:
 
 def _take_over_ledger(hub: HubText, by: Actor) -> int:
     earlier, store = _earlier(hub), hub.store
-    keyring = _keyring(hub, earlier)
     last, _ = earlier.entries[-1]
     facts = {
         "version": code_version(),
@@ -126,7 +125,7 @@ def _take_over_ledger(hub: HubText, by: Actor) -> int:
         "notes": {} if earlier.head else _notes(hub),
     }
     with closing(make_records(store)) as database:
-        ledger = Ledger(store, database=lambda: database, signer=keyring.record, public=keyring.public_half)
+        ledger = _ledger(hub, database, known=[each for each, _ in earlier.entries])
         entry = ledger.take_over(earlier, facts, by=by)
     (store / LEDGER).unlink()
     sync(store)
@@ -176,8 +175,13 @@ def _database(hub: HubText) -> "Database":
     return Database.at(file) if file.exists() else database_of(hub.folder, hub.settings)
 
 
-def _ledger(hub: HubText, database: "Database") -> Ledger:
-    keyring = Keyring(hub.store / "keys", recorded=lambda: recorded_checks(ledger))
+def _ledger(hub: HubText, database: "Database", *, known: Sequence[Entry] = ()) -> Ledger:
+    """The ledger in a database, signed by the hub's key.
+
+    Args:
+        known: entries that say which keys are the hub's, where the database does not yet.
+    """
+    keyring = Keyring(hub.store / "keys", recorded=lambda: recorded_checks(known or ledger.as_found().entries))
     ledger = Ledger(hub.store, database=lambda: database, signer=keyring.record, public=keyring.public_half)
     return ledger
 
@@ -190,15 +194,6 @@ def _enter_upgrade(hub: HubText, database: "Database", facts: dict[str, Any], by
 def _earlier(hub: HubText) -> EarlierLedger:
     keyring = Keyring(hub.store / "keys")
     return read_earlier(hub.store, SignedHead(keyring.public_half), may_lack_head=keyring.is_of_before())
-
-
-def _keyring(hub: HubText, earlier: EarlierLedger) -> Keyring:
-    """The keys, compared with what the ledger recorded of them."""
-    recorded: dict[str, str] = {}
-    for entry, _ in earlier.entries:
-        if entry.kind in (EventKind.HUB_MADE, EventKind.KEYS_ROTATED):
-            recorded = entry.facts.get("keys", recorded)
-    return Keyring(hub.store / "keys", recorded=lambda: recorded)
 
 
 def _notes(hub: HubText) -> dict[str, str]:
