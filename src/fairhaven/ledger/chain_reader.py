@@ -117,16 +117,23 @@ def entry_in(text: bytes) -> tuple[Entry, bytes]:
         ValueError, RecursionError, Invalid: the text is none.
     """
     entry = from_json_text(Entry, text)
-    # As entries are written: the text without the hash is the very text whose hash it is. That is ten times as fast.
-    before, mark, after = text.rpartition(_HASH % entry.hash.encode())
-    content = before + after.removesuffix(b"\n")
-    if mark and hashlib.sha256(content).hexdigest() == entry.hash:
+    if (content := content_in(text, entry.hash)) is not None:
         return entry, content
     # In another notation; a name that is there twice is read in one way alone.
     written = json.loads(text)
     entry = from_json(Entry, written)
     del written["hash"]
     return entry, canonical_json(written).encode()
+
+
+def content_in(text: bytes, digest: str) -> bytes | None:
+    """What is hashed of an entry, by its text as entries are written; None where the text is another, or the hash is not its own.
+
+    The text without the hash is then the very text whose hash it is: that is ten times as fast as to parse it and write it again.
+    """
+    before, mark, after = text.rpartition(_HASH % digest.encode())
+    content = before + after.removesuffix(b"\n")
+    return content if mark and hashlib.sha256(content).hexdigest() == digest else None
 
 
 def with_hash(content: str, digest: str) -> bytes:

@@ -5,7 +5,6 @@ written after every change from what the database holds. One that was altered is
 """
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from fairhaven.kernel.files import canonical_json, write_atomically
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.plain_files import open_plain, read_plain
 from fairhaven.ledger.appended_lines import AppendedLines
-from fairhaven.ledger.chain_reader import Chain, read_on
+from fairhaven.ledger.chain_reader import Chain, content_in, read_on
 from fairhaven.ledger.model import Entry
 
 PUBLISHED = "published-ledger.jsonl"
@@ -101,8 +100,7 @@ class PublishedLedger:
 
 def _is_of(line: bytes, entry: Entry) -> bool:
     """Whether a line is an entry as it is published."""
-    before, mark, after = line.rpartition(b',"hash":"%b"' % entry.hash.encode())
-    return bool(mark) and hashlib.sha256(before + after.removesuffix(b"\n")).hexdigest() == entry.hash
+    return content_in(line, entry.hash) is not None
 
 
 def _line(entry: Entry) -> bytes:
