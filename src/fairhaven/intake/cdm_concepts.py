@@ -12,9 +12,7 @@ import duckdb
 from fairhaven.engine.sql import identifier
 from fairhaven.intake.reader import StagedTable
 from fairhaven.omop import CDM
-
-LARGEST = (1 << 31) - 1
-"""The largest number of a concept."""
+from fairhaven.omop.concepts import LARGEST
 
 
 def without_false_concepts(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> StagedTable:

@@ -219,7 +219,7 @@ def receive(
             check_faults(faults)
             landed_extracts = leave_out(landing_in, source, extracts, erased_names, check_earlier=check_earlier)
             places = {landing_in.records.folder(each.number): records.folder(each.number) for each in landed_extracts}
-            numbers, key = pa.concat_tables(local_numbers), receiver.texts(source).key
+            numbers, key = pa.concat_tables(local_numbers), receiver.pseudonyms.key_for(PURPOSE)
             identifiers = vault.known_identifiers(key=key, source=source.name)
             inside = {name for each in extracts for count in each.tables.values() for name in count.dropped}
             check_faults(list(telling_names(names, inside, source, identifiers, numbers, key=key)))

@@ -148,6 +148,8 @@ class LandedTexts:
             return set()
         with open_duckdb(spill=work, reaches=[*{path.parent for path in having}, work]) as connection:
             tables = self._landed(connection, having)
+            if not any(table.is_linked for table in tables):
+                return set()
             _find_owners(connection, tables, self.order, ())
             lacking = f"WHERE patient_ref IS NULL AND {BELONGING} IS NOT NULL LIMIT 1"
             return {
@@ -179,7 +181,8 @@ class LandedTexts:
         )
         tables = self._landed(connection, paths)
         linked = [table for table in tables if table.is_linked]
-        _find_owners(connection, tables, self.order, others if linked else ())
+        if linked:
+            _find_owners(connection, tables, self.order, others)
         _gather(connection, tables)
         find_texts(connection, "texts", known, key=self.key)
         connection.register("given_local_numbers", local_numbers)

@@ -127,9 +127,8 @@ def _form_at(form: Any, place: Place) -> Any:
 
 
 def _without_none(form: Any) -> Any:
-    while metadata := getattr(form, "__metadata__", ()):
+    while getattr(form, "__metadata__", ()):
         form = form.__origin__
-        del metadata
     if get_origin(form) in (Union, UnionType):
         [form] = [each for each in get_args(form) if each is not NoneType]
         return _without_none(form)

@@ -70,14 +70,13 @@ def code_columns() -> dict[str, tuple[str, ...]]:
 
 
 def _of(column: ElementColumn) -> Iterator[tuple[str, tuple[str, ...]]]:
-    name, cells = column.name, {column.name}
+    name = cell = column.name
     if column.kind in _CODED:
         before = "" if name == "code" else f"{name}_"
-        cells = {f"{before}code"}
+        cell = f"{before}code"
         for number in range(1, column.codings + 1):
             yield f"{before}vocabulary_id{'' if number == 1 else f'_{number}'}", tuple(PREFERENCE)
     elif column.kind == "quantity" or name.endswith("_unit"):
         yield name if name.endswith("_unit") else f"{name}_unit", _UNITS
-    for cell in cells:
-        if codes := column.codes or tuple(_PUBLISHED.get(cell, "").split()):
-            yield cell, codes
+    if codes := column.codes or tuple(_PUBLISHED.get(cell, "").split()):
+        yield cell, codes

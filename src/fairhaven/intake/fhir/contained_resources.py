@@ -29,13 +29,8 @@ _OF_PATIENT_ELEMENT = frozenset({"AllergyIntolerance", "Immunization", "Device"}
 
 
 def _each(value: Any) -> list[Any]:
-    return (
-        [part for part in value if isinstance(part, dict)]
-        if isinstance(value, list)
-        else [value]
-        if isinstance(value, dict)
-        else []
-    )
+    parts = value if isinstance(value, list) else [value]
+    return [part for part in parts if isinstance(part, dict)]
 
 
 def _listed(resource: Mapping[str, Any]) -> Iterator[Any]:
@@ -79,7 +74,11 @@ _MAY_CONTAIN = f'"({"|".join(_MEMBERS)})"'
 def with_contained(rows: pa.Table) -> pa.Table:
     """Lines (``row_line, text``), and behind them those of the resources that are contained in them and listed, with the number of their line."""
     text = rows["text"]
-    may_contain = pc.and_(pc.match_substring(text, '"contained"'), pc.match_substring_regex(text, _MAY_CONTAIN))
+    # Hardly any line contains one; the pattern is looked for where the word is.
+    contains = pc.match_substring(text, '"contained"')
+    if not pc.any(contains).as_py():
+        return rows
+    may_contain = pc.and_(contains, pc.match_substring_regex(text, _MAY_CONTAIN))
     if not pc.any(may_contain).as_py():
         return rows
     apart = [_apart(each.as_py()) if may else [] for each, may in zip(text, may_contain.to_pylist(), strict=True)]
